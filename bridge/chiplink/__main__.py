@@ -1,0 +1,5 @@
+"""`python -m chiplink`."""
+
+from chiplink.cli import program
+
+program()

@@ -1,0 +1,96 @@
+"""The form of a capability row (SPEC.md, "Descriptor")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Which way a row's values go."""
+
+    STATE = "state"
+    COMMAND = "command"
+    BOTH = "both"
+    EVENT = "event"
+
+
+class ValueType(StrEnum):
+    """What a row's payload is."""
+
+    BOOL = "bool"
+    INT = "int"
+    FLOAT = "float"
+    ENUM = "enum"
+    TEXT = "text"
+    BYTES = "bytes"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One capability; all but the last three fields go over the wire.
+
+    `max` and `min` bound numbers, and the length of text (characters) and bytes.
+    `expiry` is how long a command may wait, in seconds. `gated` needs `armed`;
+    `urgent` overtakes what waits and runs (with `urgent_value`: only that value).
+    """
+
+    key: str
+    kind: Kind
+    platform: str
+    type: ValueType
+    name: str
+    translation_key: str = ""
+    icon: str | None = None
+    category: str | None = None
+    device_class: str | None = None
+    state_class: str | None = None
+    unit: str | None = None
+    options: tuple[str, ...] | None = None
+    min: float | None = None
+    max: float | None = None
+    step: float | None = None
+    event_types: tuple[str, ...] | None = None
+    enabled: bool = True
+    expiry: int | None = None
+    gated: bool = False
+    urgent: bool = False
+    urgent_value: bool | None = None
+
+    @property
+    def takes_commands(self) -> bool:
+        """Whether anything may be sent to this row."""
+        return self.kind in (Kind.COMMAND, Kind.BOTH)
+
+    @property
+    def has_state(self) -> bool:
+        """Whether the row has a retained value."""
+        return self.kind in (Kind.STATE, Kind.BOTH)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chip:
+    """A kind of chip and its rows."""
+
+    id: str
+    title: str
+    manufacturer: str
+    rows: tuple[Row, ...]
+
+    def row(self, key: str) -> Row | None:
+        """Return the row of `key`, or None."""
+        return next((row for row in self.rows if row.key == key), None)
+
+
+LAST_ERROR = Row(
+    key="last_error",
+    kind=Kind.STATE,
+    platform="sensor",
+    type=ValueType.TEXT,
+    name="Last error",
+    translation_key="last_error",
+    icon="mdi:alert-circle-outline",
+    category="diagnostic",
+)
+"""Every chip's: empty after the next success."""

@@ -1,0 +1,79 @@
+"""The command line: `chiplink COMMAND …`; a module a command."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from chiplink import __version__
+from chiplink.exceptions import ChiplinkError, ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+GOOD, FAILED, WRONG = 0, 1, 2
+"""Exit codes: all held; it failed; usage or configuration is wrong."""
+
+COMMANDS = {
+    "demo": "simulated chips, a broker of its own and the bridge, to watch and to try",
+    "run": "the bridge, as the configuration says",
+    "sim": "a simulated chip on a pseudo-terminal, for any program",
+    "type": "type text on the computer behind a CH9329",
+    "keys": "press keys on the computer behind a CH9329",
+    "decode": "frames in words",
+    "describe": "what a chip offers",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = _parser(arguments[0] if arguments else "")
+    options = parser.parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except (ConfigError, UsageError) as error:
+        print(_lines(error), file=sys.stderr)
+        return WRONG
+    except (ChiplinkError, OSError) as error:
+        print(_lines(error), file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _parser(wanted: str) -> argparse.ArgumentParser:
+    """Build the parser; only the wanted command's module is imported."""
+    parser = argparse.ArgumentParser(
+        prog="chiplink", description="A bridge from chips to MQTT and Home Assistant."
+    )
+    parser.add_argument("--version", action="version", version=f"chiplink {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=f"{name}: {summary}")
+        if name == wanted:
+            module = importlib.import_module(f"chiplink.cli.{name}_command")
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    return parser
+
+
+def _lines(error: Exception) -> str:
+    if isinstance(error, ConfigError):
+        return "\n".join(f"chiplink: {problem}" for problem in error.problems)
+    return "chiplink: " + " ".join(str(error).split())
+
+
+def program() -> None:
+    """Be the program `chiplink`: a closed pipe ends it quietly."""
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = FAILED
+    sys.exit(code)

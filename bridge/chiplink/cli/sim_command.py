@@ -1,0 +1,67 @@
+"""`chiplink sim`: a simulated chip for any program."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import TYPE_CHECKING
+
+from chiplink.exceptions import UsageError
+from chiplink.sim import CH9329_FAULTS, run_sim
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `sim`."""
+    parser.add_argument("chip", metavar="CHIP", help="ch9329")
+    parser.add_argument("--link", metavar="PATH", help="make PATH point to the pseudo-terminal")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="NAME[=ARG]",
+        help="switch a fault on; `--fault list` lists them",
+    )
+    parser.add_argument("--pace", action="store_true", help="run the line at its baud rate")
+    parser.add_argument(
+        "--log", choices=("json",), help="one JSON line for each thing that happens"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run until SIGTERM or SIGINT."""
+    if "list" in options.fault:
+        for fault in CH9329_FAULTS.values():
+            print(f"{fault.name:20} {fault.describe}")
+        return 0
+    try:
+        asyncio.run(_serve(options))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return 0
+
+
+async def _serve(options: argparse.Namespace) -> None:
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(
+        run_sim(
+            options.chip,
+            link=options.link,
+            faults=options.fault,
+            log=_say if options.log else None,
+            pace=options.pace,
+            on_ready=_say,
+        )
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        return
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)

@@ -1,0 +1,201 @@
+"""Commands waiting for one device: bounded, one at a time, each answered exactly once.
+
+An id makes a command idempotent: QoS 1 repeats messages, so what came under the same
+id within a minute is answered from memory and not carried out again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict, deque
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from chiplink.exceptions import (
+    CancelledCommandError,
+    CommandError,
+    DuplicateError,
+    ExpiredError,
+    InternalError,
+    QueueFullError,
+    UnknownKeyError,
+)
+from chiplink.model import Outcome, Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chiplink.driver.device import Device
+    from chiplink.model import CommandRequest, Result
+
+_LOG = logging.getLogger(__name__)
+
+MAX_WAITING = 32
+"""Commands that may wait for a device."""
+
+MAX_URGENT = 8
+"""Commands that overtake and may run at once."""
+
+MEMORY = 60.0
+"""Seconds an id is remembered."""
+
+MAX_REMEMBERED = 1024
+"""Ids remembered for a device; beyond, the oldest is forgotten early."""
+
+SLOW_MS = 1000
+"""Commands that take longer are announced as accepted."""
+
+
+class CommandLine:
+    """The queue in front of one device; `report` gets every Result."""
+
+    def __init__(self, device: Device, report: Callable[[Result], None]) -> None:
+        self._device = device
+        self._report = report
+        self._waiting: deque[CommandRequest] = deque()
+        self._arrived = asyncio.Event()
+        self._urgent: set[asyncio.Task[None]] = set()
+        self._seen: OrderedDict[str, _Memory] = OrderedDict()
+
+    @property
+    def waiting(self) -> int:
+        """How many commands wait."""
+        return len(self._waiting)
+
+    async def run(self) -> None:
+        """Carry out what waits until cancelled; then fail what is left."""
+        try:
+            while True:
+                await self._arrived.wait()
+                while self._waiting:
+                    await self._carry_out(self._waiting.popleft())
+                self._arrived.clear()
+        finally:
+            self._drop(CancelledCommandError("chiplink is stopping"))
+            for task in self._urgent:
+                task.cancel()
+
+    def submit(self, request: CommandRequest) -> None:
+        """Queue `request`, or report at once why not."""
+        try:
+            if self._is_repeat(request):
+                return
+            self._accept(request)
+        except CommandError as error:
+            self._finish(request, error)
+
+    def _accept(self, request: CommandRequest) -> None:
+        row = self._device.rows.get(request.key)
+        if row is None or not row.takes_commands:
+            raise UnknownKeyError(f"{request.key!r} is no command of {request.device}")
+        if row.urgent and row.urgent_value in (None, request.value):
+            self._overtake(request)
+            return
+        if len(self._waiting) >= MAX_WAITING:
+            raise QueueFullError(f"{MAX_WAITING} commands are waiting for {request.device}")
+        self._waiting.append(request)
+        self._arrived.set()
+
+    def _overtake(self, request: CommandRequest) -> None:
+        if request.key == "cancel":
+            self._drop(CancelledCommandError("cancelled"))
+            self._device.abort()
+            self._finish(request, Outcome())
+            return
+        if len(self._urgent) >= MAX_URGENT:
+            raise QueueFullError(f"{MAX_URGENT} urgent commands are running already")
+        task = asyncio.get_running_loop().create_task(self._carry_out(request))
+        self._urgent.add(task)
+        task.add_done_callback(self._urgent.discard)
+
+    def _drop(self, error: CommandError) -> None:
+        while self._waiting:
+            self._finish(self._waiting.popleft(), error)
+
+    async def _carry_out(self, request: CommandRequest) -> None:
+        if request.expires_at is not None and time.monotonic() > request.expires_at:
+            self._finish(request, ExpiredError("it waited too long and was not carried out"))
+            return
+        try:
+            outcome = await self._device.execute(request, lambda ms: self._started(request, ms))
+        except CommandError as error:
+            self._finish(request, error)
+        except asyncio.CancelledError:
+            self._finish(request, CancelledCommandError("chiplink is stopping"))
+            raise
+        except Exception:  # noqa: BLE001 - the next command must still run
+            _LOG.exception("%s/%s failed", request.device, request.key)
+            self._finish(request, InternalError("a defect of chiplink; see its log"))
+        else:
+            self._finish(request, outcome)
+
+    def _started(self, request: CommandRequest, expect_ms: int) -> None:
+        if expect_ms > SLOW_MS:
+            result = request.result(Phase.ACCEPTED, time.monotonic(), expect_ms=expect_ms)
+            self._remember_result(result)
+            self._report(result)
+
+    def _finish(self, request: CommandRequest, outcome: Outcome | CommandError) -> None:
+        now = time.monotonic()
+        if isinstance(outcome, CommandError):
+            result = request.failed(outcome, now)
+        else:
+            fields = {"value": outcome.value, "detail": outcome.detail}
+            result = request.result(Phase.DONE, now, **fields)
+        if not isinstance(outcome, DuplicateError):
+            self._remember_result(result)
+        self._report(result)
+
+    # Ids
+
+    def _is_repeat(self, request: CommandRequest) -> bool:
+        """Answer a repeated id from memory; raises DuplicateError when it is another command."""
+        if request.id is None:
+            return False
+        now = time.monotonic()
+        self._forget(now)
+        memory = self._seen.get(request.id)
+        if memory is None:
+            self._seen[request.id] = _Memory(_fingerprint(request))
+            return False
+        if memory.fingerprint != _fingerprint(request):
+            raise DuplicateError("this id was used for another command within a minute")
+        if memory.result is not None:
+            self._report(replace(memory.result, origin=request.origin))
+        return True
+
+    def _remember_result(self, result: Result) -> None:
+        memory = self._seen.get(result.id) if result.id is not None else None
+        if memory is None or result.id is None:
+            return
+        memory.result = result
+        if result.phase is not Phase.ACCEPTED:
+            memory.finished_at = time.monotonic()
+            self._seen.move_to_end(result.id)
+
+    def _forget(self, now: float) -> None:
+        """Drop what finished long ago; what still waits or runs stays, within the bound."""
+        for request_id, memory in list(self._seen.items()):
+            if memory.finished_at is not None and now - memory.finished_at >= MEMORY:
+                del self._seen[request_id]
+            elif memory.finished_at is not None:
+                break
+        while len(self._seen) >= MAX_REMEMBERED:
+            self._seen.popitem(last=False)
+
+
+class _Memory:
+    """What is kept of a command: never its text."""
+
+    __slots__ = ("fingerprint", "finished_at", "result")
+
+    def __init__(self, fingerprint: int) -> None:
+        self.fingerprint = fingerprint
+        self.finished_at: float | None = None
+        self.result: Result | None = None
+
+
+def _fingerprint(request: CommandRequest) -> int:
+    return hash((request.key, repr(request.value)))

@@ -1,0 +1,1 @@
+"""One asyncio driver a chip: protocols and transports brought to life."""

@@ -1,0 +1,273 @@
+"""The CH9329 as a device: a keyboard for the computer on its USB side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from chiplink import layouts
+from chiplink.catalog import CHIPS
+from chiplink.driver.arming import ArmedMode, Arming
+from chiplink.driver.conversation import Conversation
+from chiplink.driver.keyboard import Keyboard
+from chiplink.driver.supervision import Supervisor
+from chiplink.exceptions import (
+    CancelledCommandError,
+    ChiplinkError,
+    CommandError,
+    OfflineError,
+    OutcomeUnknownError,
+    ProbeError,
+    UnknownKeyError,
+)
+from chiplink.model import Outcome, StateUpdate
+from chiplink.protocol.ch9329 import Command, Info, get_info
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from chiplink.catalog import Row
+    from chiplink.driver.device import Emission, Emit, Started
+    from chiplink.model import CommandRequest, Scalar
+    from chiplink.transport.base import Port
+
+BAUDS = (115200, 57600, 9600, 1200, 2400, 4800, 14400, 19200, 38400)
+"""The chip's rates, likely ones first."""
+
+POLL_BUSY = 2.0
+POLL_IDLE = 10.0
+"""Seconds between looks at the chip while it is used, and otherwise."""
+
+IN_USE = 60.0
+"""Seconds after a command for which the chip counts as used."""
+
+RELEASE_DEADLINE = 1.0
+"""Seconds that letting go of all keys may take when the program ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ch9329Settings:
+    """`[device.NAME]` of the configuration, checked."""
+
+    id: str
+    title: str = ""
+    layout: str = "us"
+    armed: ArmedMode = ArmedMode.MANUAL
+    disarm_after: float | None = None
+    address: int = 0
+    pace: float = 0.012
+    max_text: int = 10_000
+
+
+class Ch9329:
+    """A Device: keeps the chip connected and carries out commands."""
+
+    def __init__(self, settings: Ch9329Settings, port: Port) -> None:
+        self._settings = settings
+        self._port = port
+        self._layout = layouts.load(settings.layout)
+        self._counters: Counter[str] = Counter()
+        self._conversation: Conversation | None = None
+        self._info: Info | None = None
+        self._dead: asyncio.Future[ChiplinkError] | None = None
+        self._used_at = float("-inf")
+        self._published: dict[str, Scalar] = {}
+        self._emit: Emit = _nobody
+        self._keyboard = Keyboard(settings.address, pace=settings.pace, max_text=settings.max_text)
+        self._arming = Arming(settings.armed, self._armed_changed, settings.disarm_after)
+        self._baud: int | None = None
+        self._commands: dict[str, Callable[[CommandRequest, Started], Awaitable[Outcome]]] = {
+            "type": self._type,
+            "keys": self._keys,
+            "release_all": self._release_all,
+            "armed": self._arm,
+            "layout": self._set_layout,
+        }
+        self.id = settings.id
+        self.title = settings.title or settings.id
+        self.chip = CHIPS["ch9329"]
+        self.rows: Mapping[str, Row] = _rows(settings)
+
+    async def run(self, emit: Emit) -> None:
+        """Keep the chip connected until cancelled, then release everything."""
+        self._emit = emit
+        self._supervisor = Supervisor(self.id, self._session, emit)
+        self._publish("armed", self._arming.armed)
+        self._publish("layout", self._layout.name)
+        try:
+            await self._supervisor.run()
+        finally:
+            self._arming.close()
+
+    async def execute(self, request: CommandRequest, started: Started) -> Outcome:
+        """Carry out one command; raises CommandError."""
+        command = self._commands.get(request.key)
+        if command is None:
+            raise UnknownKeyError(f"{request.key!r} is no command of this device")
+        if self.rows[request.key].gated:
+            self._arming.check()
+            self._check_computer()
+        self._used_at = asyncio.get_running_loop().time()
+        return await command(request, started)
+
+    def abort(self) -> None:
+        """Stop what is being typed."""
+        self._keyboard.abort(CancelledCommandError("cancelled"))
+
+    def unattended(self) -> None:
+        """Let go of held keys."""
+        self._keyboard.unattended()
+
+    def counters(self) -> Mapping[str, int]:
+        """Return what was counted on the line."""
+        return self._counters
+
+    # Commands
+
+    async def _type(self, request: CommandRequest, started: Started) -> Outcome:
+        caps_lit = self._info is not None and self._info.caps_lock
+        count = await self._keyboard.type_text(
+            str(request.value), self._layout, caps_lit=caps_lit, started=started
+        )
+        return Outcome({"characters": count})
+
+    async def _keys(self, request: CommandRequest, started: Started) -> Outcome:
+        await self._keyboard.press_keys(str(request.value), self._layout, started=started)
+        return Outcome()
+
+    async def _release_all(self, _request: CommandRequest, _started: Started) -> Outcome:
+        await self._keyboard.release_all()
+        return Outcome()
+
+    async def _arm(self, request: CommandRequest, _started: Started) -> Outcome:
+        if request.value:
+            self._arming.arm(secure=request.secure)
+            return Outcome()
+        self._arming.disarm()
+        if self._conversation is not None:
+            await self._keyboard.release_all()
+        return Outcome()
+
+    async def _set_layout(self, request: CommandRequest, _started: Started) -> Outcome:
+        self._layout = layouts.load(str(request.value))
+        self._publish("layout", self._layout.name)
+        return Outcome()
+
+    def _check_computer(self) -> None:
+        if self._conversation is None:
+            raise OfflineError("the chip does not answer")
+        if self._info is not None and not self._info.usb:
+            raise OfflineError("the chip sees no computer on its USB side")
+
+    def _armed_changed(self, armed: bool) -> None:  # noqa: FBT001
+        self._publish("armed", armed)
+        if not armed:
+            self._keyboard.abort(CancelledCommandError("disarmed"))
+            self._keyboard.unattended()
+
+    # The connection
+
+    async def _session(self) -> None:
+        """Connect, then look after the chip until it is lost; raises why it was."""
+        loop = asyncio.get_running_loop()
+        self._dead = loop.create_future()
+        conversation = await self._connect(self._dead)
+        try:
+            self._conversation = conversation
+            self._keyboard.connected(conversation)
+            self._supervisor.connected()
+            await self._watch(conversation, self._dead)
+        finally:
+            self._conversation = None
+            self._info = None
+            try:
+                await asyncio.wait_for(self._let_go(), RELEASE_DEADLINE)
+            except (TimeoutError, CommandError):
+                self._counters["unreleased"] += 1
+            finally:
+                self._keyboard.disconnected()
+                await conversation.close()
+
+    async def _let_go(self) -> None:
+        """Release everything while the line still works."""
+        self._keyboard.abort(CancelledCommandError("chiplink is stopping"))
+        if self._dead is None or not self._dead.done():
+            await self._keyboard.release_all()
+
+    async def _connect(self, dead: asyncio.Future[ChiplinkError]) -> Conversation:
+        tried = [self._baud] if self._baud else []
+        rates = (
+            [self._port.baud] if self._port.baud else tried + [b for b in BAUDS if b not in tried]
+        )
+        for baud in rates:
+            transport = await self._port.open(baud)
+            conversation = Conversation(
+                transport,
+                self._settings.address,
+                on_info=self._note_info,
+                on_hid=self._note_hid,
+                on_dead=lambda error: None if dead.done() else dead.set_result(error),
+                counters=self._counters,
+            )
+            try:
+                await conversation.identify()
+            except ProbeError:
+                await conversation.close()
+            except BaseException:
+                await conversation.close()
+                raise
+            else:
+                self._baud = baud
+                return conversation
+            if dead.done():
+                raise dead.result()
+        shown = ", ".join(str(rate) for rate in rates)
+        raise ProbeError(f"{self._port.name}: no CH9329 answers at {shown} baud; is it powered?")
+
+    async def _watch(self, conversation: Conversation, dead: asyncio.Future[ChiplinkError]) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            in_use = loop.time() - self._used_at < IN_USE
+            await asyncio.wait([dead], timeout=POLL_BUSY if in_use else POLL_IDLE)
+            if dead.done():
+                raise dead.result()
+            await self._poll(conversation)
+
+    async def _poll(self, conversation: Conversation) -> None:
+        frame = get_info(self._settings.address)
+        try:
+            await conversation.request(frame, Command.GET_INFO, repeatable=True, first=True)
+        except CommandError:
+            self._counters["polls_failed"] += 1
+
+    def _note_info(self, info: Info) -> None:
+        self._info = info
+        self._publish("usb", info.usb)
+        self._publish("num_lock", info.num_lock)
+        self._publish("caps_lock", info.caps_lock)
+        self._publish("scroll_lock", info.scroll_lock)
+        self._publish("firmware", info.firmware)
+        if not info.usb:
+            self._keyboard.abort(OutcomeUnknownError("the computer went away"))
+
+    def _note_hid(self, _data: bytes) -> None:
+        self._counters["hid_in"] += 1
+
+    def _publish(self, key: str, value: Scalar) -> None:
+        if self._published.get(key) != value or key not in self._published:
+            self._published[key] = value
+            self._emit(StateUpdate(self.id, key, value))
+
+
+def _rows(settings: Ch9329Settings) -> dict[str, Row]:
+    """The chip's rows as this configuration makes them."""
+    rows = {row.key: row for row in CHIPS["ch9329"].rows}
+    rows["type"] = replace(rows["type"], max=settings.max_text)
+    rows["layout"] = replace(rows["layout"], options=layouts.names())
+    return rows
+
+
+def _nobody(_emission: Emission) -> None:
+    """Before `run`, nobody listens."""

@@ -1,0 +1,54 @@
+"""What a running device offers to the node, and what it tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from chiplink.model import Availability, CommandRequest, DeviceEvent, Outcome, StateUpdate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from chiplink.catalog import Chip, Row
+
+Emission = StateUpdate | DeviceEvent | Availability
+Emit = Callable[[Emission], None]
+
+Started = Callable[[int], None]
+"""Called once a command's first byte is out, with the milliseconds it will take."""
+
+
+class Device(Protocol):
+    """A chip that is kept running."""
+
+    @property
+    def id(self) -> str:
+        """Its name in the configuration."""
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+
+    @property
+    def chip(self) -> Chip:
+        """Which kind of chip it is."""
+
+    @property
+    def rows(self) -> Mapping[str, Row]:
+        """Its rows by key, as its configuration makes them."""
+
+    async def run(self, emit: Emit) -> None:
+        """Keep it connected until cancelled; release and close before returning."""
+
+    async def execute(self, request: CommandRequest, started: Started) -> Outcome:
+        """Carry out one command; raises CommandError. Urgent ones may come in between."""
+
+    def abort(self) -> None:
+        """Stop the command that runs, leaving nothing pressed."""
+
+    def unattended(self) -> None:
+        """Nobody can send commands for now: let go of what is held."""
+
+    def counters(self) -> Mapping[str, int]:
+        """What was counted since the start, by name."""

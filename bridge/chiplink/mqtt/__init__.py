@@ -1,0 +1,1 @@
+"""The node on MQTT (SPEC.md, "MQTT contract")."""

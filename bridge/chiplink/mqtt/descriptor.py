@@ -1,0 +1,59 @@
+"""The descriptor: what this node has, for readers that hold no table of their own."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from chiplink import __version__
+from chiplink.catalog import Row
+from chiplink.exceptions import LocalMisuseError
+
+if TYPE_CHECKING:
+    from chiplink.mqtt.view import DeviceView, NodeView
+
+SCHEMA = 1
+"""Rises only when an old reader would do harm."""
+
+MAX_SIZE = 64 * 1024
+MAX_DEVICES = 32
+MAX_ROWS = 64
+"""The descriptor's bounds; readers refuse more."""
+
+_OWN = frozenset({"gated", "urgent", "urgent_value"})
+"""Fields of a row that are the bridge's own business."""
+
+
+def descriptor(node: str, view: NodeView) -> bytes:
+    """Return the descriptor as JSON; raises LocalMisuseError beyond its bounds."""
+    devices = [_device(device) for device in view.devices.values()]
+    payload = msgspec.json.encode(
+        {"schema": SCHEMA, "node": node, "version": __version__, "devices": devices}
+    )
+    if len(payload) > MAX_SIZE or len(devices) > MAX_DEVICES:
+        raise LocalMisuseError(f"the descriptor is too large: {len(payload)} bytes")
+    return payload
+
+
+def row_fields(row: Row) -> dict[str, Any]:
+    """Return what of a row goes over the wire: fields that say nothing are left out."""
+    values = {field.name: getattr(row, field.name) for field in fields(Row)}
+    return {
+        name: value
+        for name, value in values.items()
+        if name not in _OWN and value is not None and value != ""
+    }
+
+
+def _device(device: DeviceView) -> dict[str, Any]:
+    return {
+        "id": device.id,
+        "name": device.title,
+        "chip": device.chip.id,
+        "model": device.chip.title,
+        "manufacturer": device.chip.manufacturer,
+        "rows": [row_fields(row) for row in device.rows.values()],
+        "links": [],
+    }

@@ -1,0 +1,15 @@
+"""Events as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from chiplink.model import DeviceEvent
+
+
+def encode_event(event: DeviceEvent) -> bytes:
+    """Return an event's payload: its type and its data in one object."""
+    return msgspec.json.encode({"event_type": event.event_type, **event.data})

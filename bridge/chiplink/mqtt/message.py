@@ -1,0 +1,39 @@
+"""What goes to and comes from the broker, free of any client library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something to publish; `seq` becomes a user property where MQTT 5 is spoken."""
+
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = False
+    seq: int | None = None
+    correlation: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """Something that was published; `received` is on the clock of `time.monotonic()`."""
+
+    topic: str
+    payload: bytes
+    retain: bool
+    received: float
+    expiry: int | None = None
+    response_topic: str | None = None
+    correlation: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A filter; `replay` asks for what is retained under it."""
+
+    filter: str
+    qos: int = 1
+    replay: bool = False

@@ -1,0 +1,83 @@
+"""What waits for the broker: bounded, the newest state wins, events have a time to live."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chiplink.mqtt.message import Message
+
+MAX_EVENTS = 512
+"""Events and results that may wait; beyond, the oldest is dropped and counted."""
+
+MAX_BYTES = 1024 * 1024
+"""Payload bytes of events and results that may wait."""
+
+EVENT_TTL = 300.0
+"""Seconds an event or result is worth delivering."""
+
+
+class Outbox:
+    """Messages in the order in which they should go out."""
+
+    def __init__(self, counters: Counter[str]) -> None:
+        self._entries: OrderedDict[object, tuple[Message, float | None]] = OrderedDict()
+        self._counters = counters
+        self._events = 0
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        """How many messages wait."""
+        return len(self._entries)
+
+    def put_state(self, message: Message) -> None:
+        """Queue a retained message; it replaces an older one of its topic."""
+        self._entries.pop(message.topic, None)
+        self._entries[message.topic] = (message, None)
+
+    def put_event(self, message: Message, now: float) -> None:
+        """Queue an event or a result."""
+        self._add_event(message, now + EVENT_TTL)
+        self._bound()
+
+    def put_back(self, messages: list[Message], now: float) -> None:
+        """Queue events again, in front, whose delivery was never confirmed."""
+        for message in reversed(messages):
+            entry = self._add_event(message, now + EVENT_TTL)
+            self._entries.move_to_end(entry, last=False)
+        self._bound()
+
+    def take(self, now: float) -> Message | None:
+        """Return the next message that is still worth sending, or None."""
+        while self._entries:
+            key, (message, expires_at) = self._entries.popitem(last=False)
+            if not isinstance(key, str):
+                self._forget_event(message)
+            if expires_at is None or now < expires_at:
+                return message
+            self._counters["events_expired"] += 1
+        return None
+
+    def drop_states(self) -> None:
+        """Forget states: all are about to be published anew."""
+        for key in [key for key in self._entries if isinstance(key, str)]:
+            del self._entries[key]
+
+    def _add_event(self, message: Message, expires_at: float) -> object:
+        entry = object()
+        self._entries[entry] = (message, expires_at)
+        self._events += 1
+        self._bytes += len(message.payload)
+        return entry
+
+    def _forget_event(self, message: Message) -> None:
+        self._events -= 1
+        self._bytes -= len(message.payload)
+
+    def _bound(self) -> None:
+        while self._events > MAX_EVENTS or self._bytes > MAX_BYTES:
+            oldest = next(key for key in self._entries if not isinstance(key, str))
+            message, _expires_at = self._entries.pop(oldest)
+            self._forget_event(message)
+            self._counters["events_dropped"] += 1

@@ -1,0 +1,121 @@
+"""Payloads to values and back (SPEC.md, "Payloads")."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from chiplink.catalog import ValueType
+from chiplink.exceptions import BadPayloadError, TooLargeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chiplink.catalog import Row
+    from chiplink.model import CommandValue, Scalar
+
+MAX_JSON = 64 * 1024
+"""Bytes of a JSON command."""
+
+_BYTES_A_CHARACTER = 4
+
+
+def encode_state(value: Scalar) -> bytes:
+    """Return a state's payload: ON and OFF, a number, or text."""
+    if isinstance(value, bool):
+        return b"ON" if value else b"OFF"
+    return str(value).encode()
+
+
+def decode_command(row: Row, payload: bytes) -> CommandValue:
+    """Return a command's value; raises BadPayloadError or TooLargeError."""
+    return _DECODERS[row.type](row, payload)
+
+
+def _decode_text(row: Row, payload: bytes) -> str:
+    limit = int(row.max or MAX_JSON)
+    if len(payload) > limit * _BYTES_A_CHARACTER:
+        raise TooLargeError(f"{len(payload)} bytes; at most {limit} characters at once")
+    return _utf8(payload)
+
+
+def _utf8(payload: bytes) -> str:
+    try:
+        return payload.decode()
+    except UnicodeDecodeError as error:
+        raise BadPayloadError(f"not UTF-8 at byte {error.start}") from None
+
+
+def _decode_bool(_row: Row, payload: bytes) -> bool:
+    if payload not in (b"ON", b"OFF"):
+        raise BadPayloadError("the payload is ON or OFF")
+    return payload == b"ON"
+
+
+def _decode_enum(row: Row, payload: bytes) -> str | None:
+    options = row.options or ()
+    text = _utf8(payload[:MAX_JSON])
+    if text not in options:
+        near = difflib.get_close_matches(text, options, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; one of {', '.join(options)}"
+        raise BadPayloadError(f"unknown value{hint}")
+    return None if options == ("PRESS",) else text
+
+
+def _decode_int(row: Row, payload: bytes) -> int:
+    try:
+        value = int(payload[:32])
+    except ValueError:
+        raise BadPayloadError("the payload is a whole number") from None
+    _check_range(row, value)
+    return value
+
+
+def _decode_float(row: Row, payload: bytes) -> float:
+    try:
+        value = float(payload[:64])
+    except ValueError:
+        raise BadPayloadError("the payload is a number") from None
+    _check_range(row, value)
+    return value
+
+
+def _check_range(row: Row, value: float) -> None:
+    low = row.min if row.min is not None else float("-inf")
+    high = row.max if row.max is not None else float("inf")
+    if not low <= value <= high:
+        raise BadPayloadError(f"out of range: {row.min} to {row.max}")
+
+
+def _decode_bytes(row: Row, payload: bytes) -> bytes:
+    limit = int(row.max or MAX_JSON)
+    try:
+        value = bytes.fromhex(payload[: limit * 3 + 1].decode("ascii"))
+    except (UnicodeDecodeError, ValueError):
+        raise BadPayloadError("the payload is hex, for example 01ff2a") from None
+    if len(value) > limit or len(payload) > limit * 3:
+        raise TooLargeError(f"at most {limit} bytes")
+    return value
+
+
+def _decode_json(_row: Row, payload: bytes) -> CommandValue:
+    if len(payload) > MAX_JSON:
+        raise TooLargeError(f"{len(payload)} bytes; at most {MAX_JSON}")
+    try:
+        value: CommandValue = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, RecursionError):
+        raise BadPayloadError("the payload is not JSON") from None
+    return value
+
+
+_DECODERS: dict[ValueType, Callable[[Row, bytes], CommandValue]] = {
+    ValueType.TEXT: _decode_text,
+    ValueType.BOOL: _decode_bool,
+    ValueType.ENUM: _decode_enum,
+    ValueType.INT: _decode_int,
+    ValueType.FLOAT: _decode_float,
+    ValueType.BYTES: _decode_bytes,
+    ValueType.JSON: _decode_json,
+}

@@ -1,0 +1,1 @@
+"""What the bytes mean, without I/O and without a clock: one module a chip family."""
