@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from struct import Struct
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from chiplink._native import ffi, lib
 
@@ -18,6 +19,8 @@ _descriptor = _DESCRIPTOR.unpack_from
 _descriptors = _DESCRIPTOR.iter_unpack
 # Builds a NamedTuple at half the price of its own constructor.
 _new = tuple.__new__
+_BYTES = ffi.typeof("uint8_t[]")
+_UINT32S = ffi.typeof("uint32_t[]")
 _feed = lib.cl_ch9329_feed
 _flush = lib.cl_ch9329_flush
 _pending = lib.cl_ch9329_pending
@@ -129,24 +132,30 @@ def hid_keyboard(address: int, modifiers: int, usages: bytes) -> bytes:
     return bytes(ffi.buffer(out, _checked(size)))
 
 
+@lru_cache(maxsize=4)
+def _key_table(table: bytes) -> Any:
+    """Return a layout's table as C sees it; the few in use are kept."""
+    if len(table) % ffi.sizeof("cl_hid_key_t"):
+        raise ValueError("the key table is not a whole number of rows")
+    return ffi.from_buffer("cl_hid_key_t[]", table)
+
+
 def hid_type(
     table: bytes, text: bytes, address: int, *, caps_lit: bool
 ) -> tuple[bytes, memoryview]:
     """Return the frames that type UTF-32 `text` and, for each, the characters then complete."""
-    keys, rest = divmod(len(table), ffi.sizeof("cl_hid_key_t"))
-    if rest:
-        raise ValueError("the key table is not a whole number of rows")
+    keys = _key_table(table)
     source = (
-        ffi.from_buffer("cl_hid_key_t[]", table),
         keys,
-        ffi.from_buffer("uint32_t[]", text),
+        len(keys),
+        ffi.from_buffer(_UINT32S, text),
         len(text) // 4,
         address,
         caps_lit,
     )
     count = _checked(lib.cl_hid_type(*source, ffi.NULL, 0, ffi.NULL, 0))
-    out = ffi.new("uint8_t[]", count * lib.CL_HID_KEY_FRAME)
-    chars = ffi.new("uint32_t[]", count)
+    out = ffi.new(_BYTES, count * lib.CL_HID_KEY_FRAME)
+    chars = ffi.new(_UINT32S, count)
     _checked(lib.cl_hid_type(*source, out, len(out), chars, count))
     return bytes(ffi.buffer(out)), memoryview(ffi.buffer(chars)).cast("I")
 

@@ -10,7 +10,9 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict, deque
+from collections.abc import Awaitable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from chiplink.exceptions import (
@@ -22,13 +24,13 @@ from chiplink.exceptions import (
     QueueFullError,
     UnknownKeyError,
 )
-from chiplink.model import Outcome, Phase
+from chiplink.model import CommandRequest, Outcome, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chiplink.driver.device import Device
-    from chiplink.model import CommandRequest, Result
+    from chiplink.model import Result
 
 _LOG = logging.getLogger(__name__)
 
@@ -44,6 +46,9 @@ MEMORY = 60.0
 MAX_REMEMBERED = 1024
 """Ids remembered for a device; beyond, the oldest is forgotten early."""
 
+_Begun = tuple[CommandRequest, Awaitable[Outcome]]
+"""A command that runs, and what waits for its end."""
+
 SLOW_MS = 1000
 """Commands that take longer are announced as accepted."""
 
@@ -56,6 +61,8 @@ class CommandLine:
         self._report = report
         self._waiting: deque[CommandRequest] = deque()
         self._arrived = asyncio.Event()
+        self._running: _Begun | None = None
+        self._serving = False
         self._urgent: set[asyncio.Task[None]] = set()
         self._seen: OrderedDict[str, _Memory] = OrderedDict()
 
@@ -66,16 +73,28 @@ class CommandLine:
 
     async def run(self) -> None:
         """Carry out what waits until cancelled; then fail what is left."""
+        self._serving = True
         try:
             while True:
                 await self._arrived.wait()
-                while self._waiting:
-                    await self._carry_out(self._waiting.popleft())
                 self._arrived.clear()
+                await self._work()
         finally:
+            self._serving = False
             self._drop(CancelledCommandError("chiplink is stopping"))
             for task in self._urgent:
                 task.cancel()
+
+    async def _work(self) -> None:
+        while self._running is not None or self._waiting:
+            if self._running is None:
+                self._running = self._begin(self._waiting.popleft())
+            else:
+                running = self._running
+                try:
+                    await self._complete(running)
+                finally:
+                    self._running = None
 
     def submit(self, request: CommandRequest) -> None:
         """Queue `request`, or report at once why not."""
@@ -93,9 +112,12 @@ class CommandLine:
         if row.urgent and row.urgent_value in (None, request.value):
             self._overtake(request)
             return
-        if len(self._waiting) >= MAX_WAITING:
+        if self._serving and self._running is None and not self._waiting:
+            self._running = self._begin(request)
+        elif len(self._waiting) >= MAX_WAITING:
             raise QueueFullError(f"{MAX_WAITING} commands are waiting for {request.device}")
-        self._waiting.append(request)
+        else:
+            self._waiting.append(request)
         self._arrived.set()
 
     def _overtake(self, request: CommandRequest) -> None:
@@ -115,21 +137,39 @@ class CommandLine:
             self._finish(self._waiting.popleft(), error)
 
     async def _carry_out(self, request: CommandRequest) -> None:
+        begun = self._begin(request)
+        if begun is not None:
+            await self._complete(begun)
+
+    def _begin(self, request: CommandRequest) -> _Begun | None:
+        """Start a command; None when it has failed already."""
         if request.expires_at is not None and time.monotonic() > request.expires_at:
             self._finish(request, ExpiredError("it waited too long and was not carried out"))
-            return
+            return None
         try:
-            outcome = await self._device.execute(request, lambda ms: self._started(request, ms))
-        except CommandError as error:
-            self._finish(request, error)
+            ending = self._device.execute(request, partial(self._started, request))
+        except Exception as error:  # noqa: BLE001 - the next command must still run
+            self._fail(request, error)
+            return None
+        return request, ending
+
+    async def _complete(self, begun: _Begun) -> None:
+        request, ending = begun
+        try:
+            outcome = await ending
         except asyncio.CancelledError:
             self._finish(request, CancelledCommandError("chiplink is stopping"))
             raise
-        except Exception:  # noqa: BLE001 - the next command must still run
-            _LOG.exception("%s/%s failed", request.device, request.key)
-            self._finish(request, InternalError("a defect of chiplink; see its log"))
+        except Exception as error:  # noqa: BLE001 - the next command must still run
+            self._fail(request, error)
         else:
             self._finish(request, outcome)
+
+    def _fail(self, request: CommandRequest, error: Exception) -> None:
+        if not isinstance(error, CommandError):
+            _LOG.error("%s/%s failed", request.device, request.key, exc_info=error)
+            error = InternalError("a defect of chiplink; see its log")
+        self._finish(request, error)
 
     def _started(self, request: CommandRequest, expect_ms: int) -> None:
         if expect_ms > SLOW_MS:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -57,8 +59,7 @@ class Availability:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CommandRequest:
+class CommandRequest(msgspec.Struct, frozen=True):
     """A command for `device`; `origin` is the sink's own and comes back in the result.
 
     `received` and `expires_at` are on the clock of `time.monotonic()`, in seconds;
@@ -73,7 +74,7 @@ class CommandRequest:
     expires_at: float | None = None
     secure: bool = False
     received: float = 0.0
-    origin: object = field(default=None, compare=False)
+    origin: object = None
 
     def failed(self, error: CommandError, now: float) -> Result:
         """Return the result that says so."""

@@ -79,8 +79,7 @@ class OwnBroker:
         log = (Path(self._folder.name) / "log").open("wb")
         with log:
             self._process = subprocess.Popen(  # noqa: ASYNC220, S603 - our own program; returns at once
-                [program.path, "-c", str(config)],
-                env=program.environment,
+                [program, "-c", str(config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -1,4 +1,4 @@
-"""Finding mosquitto, or bringing it along from Debian's packages without touching the system.
+"""Finding mosquitto and its clients, or bringing them along without touching the system.
 
 Debian's package would install a service that takes port 1883 at boot; unpacked beside
 the Python environment it does nothing until it is started.
@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from chiplink.exceptions import BrokerError
@@ -19,39 +18,32 @@ from chiplink.exceptions import BrokerError
 FETCH_DEADLINE = 300
 """Seconds for apt to download a few megabytes."""
 
-_PLACES = ("/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto", "/opt/homebrew/sbin/mosquitto")
-_HELP = "install mosquitto: sudo apt install mosquitto"
+PROGRAMS = ("mosquitto", "mosquitto_pub", "mosquitto_sub")
+"""The broker, and the clients that people try it with."""
+
+_PACKAGES = ("mosquitto", "mosquitto-clients")
+_PLACES = ("/usr/sbin", "/usr/local/sbin")
+_HELP = "install it: sudo apt install mosquitto mosquitto-clients"
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A mosquitto that can be run with this environment."""
-
-    path: str
-    environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+_WRAPPER = """#!/bin/sh
+LD_LIBRARY_PATH='{libraries}'${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}} exec '{program}' "$@"
+"""
 
 
-def find() -> Program | None:
-    """Return the mosquitto that is installed, else the one that was brought along."""
-    installed = shutil.which("mosquitto") or next(
-        (place for place in _PLACES if os.access(place, os.X_OK)), None
-    )
-    if installed is not None:
-        return Program(installed)
-    brought = _folder() / "usr/sbin/mosquitto"
-    if not os.access(brought, os.X_OK):
-        return None
-    libraries = sorted({str(path.parent) for path in _folder().glob("usr/lib/**/*.so*")})
-    return Program(str(brought), {**os.environ, "LD_LIBRARY_PATH": os.pathsep.join(libraries)})
+def find(name: str) -> str | None:
+    """Return the path of `name` as installed, else as brought along, else None."""
+    places = (*_PLACES, f"{sys.prefix}/bin")
+    found = (f"{place}/{name}" for place in places if os.access(f"{place}/{name}", os.X_OK))
+    return shutil.which(name) or next(found, None)
 
 
-def find_or_fetch() -> Program:
-    """Return a mosquitto, fetched first if there is none; raises BrokerError with the way out."""
-    program = find()
-    if program is None:
+def find_or_fetch() -> str:
+    """Return mosquitto's path, fetched first if there is none; raises BrokerError."""
+    if any(find(name) is None for name in PROGRAMS):
         print("bringing mosquitto along …", file=sys.stderr, flush=True)
         _fetch()
-        program = find()
+    program = find("mosquitto")
     if program is None:
         raise BrokerError(f"there is no mosquitto; {_HELP}")
     return program
@@ -86,13 +78,11 @@ def _own_lists(work: Path) -> list[str]:
 
 
 def _download(options: list[str], work: Path) -> None:
-    """Download mosquitto and those of its dependencies that are not installed."""
-    plan = _run(
-        ["apt-get", *options, "-s", "--no-install-recommends", "install", "mosquitto"], work
-    )
-    packages = [line.split()[1] for line in plan.splitlines() if line.startswith("Inst ")]
-    if not packages:
-        raise subprocess.SubprocessError("apt plans nothing")
+    """Download the packages and those of their dependencies that are not installed."""
+    install = ["-s", "--no-install-recommends", "install", *_PACKAGES]
+    plan = _run(["apt-get", *options, *install], work)
+    planned = [line.split()[1] for line in plan.splitlines() if line.startswith("Inst ")]
+    packages = sorted({*planned, *_PACKAGES})
     _run(["apt-get", *options, "-q", "download", *packages], work)
 
 
@@ -103,9 +93,20 @@ def _unpack(work: Path) -> None:
             _run(["dpkg-deb", "-x", str(package), str(staging)], work)
         shutil.rmtree(_folder(), ignore_errors=True)
         staging.rename(_folder())
+        _wrap()
     except (OSError, subprocess.SubprocessError) as error:
         shutil.rmtree(staging, ignore_errors=True)
         raise BrokerError(f"mosquitto could not be unpacked; {_HELP}") from error
+
+
+def _wrap() -> None:
+    """Put scripts beside this Python that start the unpacked programs with their libraries."""
+    folders = {str(path.parent) for path in _folder().glob("usr/lib/**/*.so*")}
+    for name in PROGRAMS:
+        program = next(_folder().glob(f"usr/*bin/{name}"))
+        script = Path(sys.prefix) / "bin" / name
+        script.write_text(_WRAPPER.format(libraries=":".join(sorted(folders)), program=program))
+        script.chmod(0o755)
 
 
 def _run(command: list[str], work: Path) -> str:
@@ -124,4 +125,4 @@ def _run(command: list[str], work: Path) -> str:
 
 
 if __name__ == "__main__":
-    print(find_or_fetch().path)
+    print(find_or_fetch())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -101,16 +102,16 @@ class Ch9329:
         finally:
             self._arming.close()
 
-    async def execute(self, request: CommandRequest, started: Started) -> Outcome:
-        """Carry out one command; raises CommandError."""
+    def execute(self, request: CommandRequest, started: Started) -> Awaitable[Outcome]:
+        """Begin one command and return what waits for its end; raises CommandError."""
         command = self._commands.get(request.key)
         if command is None:
             raise UnknownKeyError(f"{request.key!r} is no command of this device")
         if self.rows[request.key].gated:
             self._arming.check()
             self._check_computer()
-        self._used_at = asyncio.get_running_loop().time()
-        return await command(request, started)
+        self._used_at = time.monotonic()
+        return command(request, started)
 
     def abort(self) -> None:
         """Stop what is being typed."""
@@ -126,16 +127,14 @@ class Ch9329:
 
     # Commands
 
-    async def _type(self, request: CommandRequest, started: Started) -> Outcome:
+    def _type(self, request: CommandRequest, started: Started) -> Awaitable[Outcome]:
         caps_lit = self._info is not None and self._info.caps_lock
-        count = await self._keyboard.type_text(
+        return self._keyboard.type_text(
             str(request.value), self._layout, caps_lit=caps_lit, started=started
         )
-        return Outcome({"characters": count})
 
-    async def _keys(self, request: CommandRequest, started: Started) -> Outcome:
-        await self._keyboard.press_keys(str(request.value), self._layout, started=started)
-        return Outcome()
+    def _keys(self, request: CommandRequest, started: Started) -> Awaitable[Outcome]:
+        return self._keyboard.press_keys(str(request.value), self._layout, started=started)
 
     async def _release_all(self, _request: CommandRequest, _started: Started) -> Outcome:
         await self._keyboard.release_all()
@@ -227,9 +226,8 @@ class Ch9329:
         raise ProbeError(f"{self._port.name}: no CH9329 answers at {shown} baud; is it powered?")
 
     async def _watch(self, conversation: Conversation, dead: asyncio.Future[ChiplinkError]) -> None:
-        loop = asyncio.get_running_loop()
         while True:
-            in_use = loop.time() - self._used_at < IN_USE
+            in_use = time.monotonic() - self._used_at < IN_USE
             await asyncio.wait([dead], timeout=POLL_BUSY if in_use else POLL_IDLE)
             if dead.done():
                 raise dead.result()

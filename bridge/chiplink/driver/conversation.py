@@ -225,14 +225,15 @@ class Conversation:
     def _send(self, exchange: Exchange) -> None:
         self._current = exchange
         exchange.tries += 1
-        size = len(exchange.frame) + _LONGEST_ANSWER
-        self._deadline = self._loop.time() + exchange.answer + self.wire_time(size)
-        if self._timer is None:
-            self._timer = self._loop.call_at(self._deadline, self._check_deadline)
         try:
             self._transport.write(exchange.frame)
         except PortError as error:
             self._lost(error)
+            return
+        size = len(exchange.frame) + _LONGEST_ANSWER
+        self._deadline = self._loop.time() + exchange.answer + self.wire_time(size)
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._deadline, self._check_deadline)
 
     # Deadlines and the way back
 

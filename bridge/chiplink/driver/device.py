@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from chiplink.model import Availability, CommandRequest, DeviceEvent, Outcome, StateUpdate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Mapping
 
     from chiplink.catalog import Chip, Row
 
@@ -41,8 +41,11 @@ class Device(Protocol):
     async def run(self, emit: Emit) -> None:
         """Keep it connected until cancelled; release and close before returning."""
 
-    async def execute(self, request: CommandRequest, started: Started) -> Outcome:
-        """Carry out one command; raises CommandError. Urgent ones may come in between."""
+    def execute(self, request: CommandRequest, started: Started) -> Awaitable[Outcome]:
+        """Begin one command now, and return what waits for its end.
+
+        Both raise CommandError. Urgent commands may come in between.
+        """
 
     def abort(self) -> None:
         """Stop the command that runs, leaving nothing pressed."""

@@ -9,12 +9,13 @@ from chiplink.driver.conversation import Exchange
 from chiplink.driver.player import Player
 from chiplink.exceptions import CommandError, OfflineError, RefusedError
 from chiplink.framing import KEYBOARD_FRAME, keyboard, type_text
+from chiplink.model import Outcome
 from chiplink.protocol.ch9329 import Command
 from chiplink.protocol.chords import Keys, parse_keys
 from chiplink.protocol.text import prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     from chiplink.driver.conversation import Answer, Conversation
     from chiplink.driver.device import Started
@@ -36,6 +37,7 @@ class Keyboard:
         self._max_text = max_text
         self._conversation: Conversation | None = None
         self._player: Player | None = None
+        self._rest = self._frame(Keys())
         self._held = Keys()
         self._hold_timer: asyncio.TimerHandle | None = None
         self._quiet_until = 0.0
@@ -51,48 +53,53 @@ class Keyboard:
         self._conversation = None
         self._forget_held()
 
-    async def type_text(
+    def type_text(
         self, text: str, layout: Layout, *, caps_lit: bool, started: Started
-    ) -> int:
-        """Type `text` and return how many characters it had; raises CommandError."""
+    ) -> Awaitable[Outcome]:
+        """Begin to type `text` and return what waits for the end; raises CommandError."""
         text = prepare(text, layout, self._max_text)
         if self._held:
             raise RefusedError("keys are held down; send release_all first")
         frames, done = type_text(layout.table, text, address=self._address, caps_lit=caps_lit)
         player = self._start(frames, self._pace, started)
+        return self._finish_text(player, done, len(text))
+
+    async def _finish_text(self, player: Player, done: Sequence[int], length: int) -> Outcome:
         try:
             await player.wait()
         except CommandError as error:
             typed = done[player.acknowledged - 1] if player.acknowledged else 0
-            detail = f"{error}; {typed} of {len(text)} characters were acknowledged"
+            detail = f"{error}; {typed} of {length} characters were acknowledged"
             raise type(error)(detail) from error
         finally:
             self._ended(player)
-        return len(text)
+        return Outcome({"characters": length})
 
-    async def press_keys(self, text: str, layout: Layout, *, started: Started) -> None:
-        """Play chords; raises CommandError."""
+    def press_keys(self, text: str, layout: Layout, *, started: Started) -> Awaitable[Outcome]:
+        """Begin to play chords and return what waits for the end; raises CommandError."""
         sequence = parse_keys(text, layout, self._held)
         frames = b"".join(self._frame(state.keys) for state in sequence.states)
         holds = [max(self._pace, LOCK_HOLD * state.lock) for state in sequence.states]
-        before, self._held = self._held, sequence.held
-        player: Player | None = None
+        player = self._start(frames, holds, started)
+        self._held = sequence.held
+        return self._finish_keys(player)
+
+    async def _finish_keys(self, player: Player) -> Outcome:
         try:
-            player = self._start(frames, holds, started)
             await player.wait()
         except CommandError:
-            self._held = before if player is None else Keys()
+            self._held = Keys()
             raise
         finally:
-            if player is not None:
-                self._ended(player)
+            self._ended(player)
             self._watch_held()
+        return Outcome()
 
     async def release_all(self) -> None:
         """Let go of everything, between two reports of what is being typed."""
         self._forget_held()
         conversation = self._connected()
-        frame = self._frame(Keys())
+        frame = self._rest
         await conversation.request(frame, Command.SEND_KB_GENERAL_DATA, repeatable=True, first=True)
 
     def abort(self, error: CommandError) -> None:
@@ -124,7 +131,7 @@ class Keyboard:
             frames,
             KEYBOARD_FRAME,
             holds,
-            rest=self._frame(Keys()),
+            rest=self._rest,
             not_before=self._quiet_until,
         )
         self._player = player
@@ -147,8 +154,8 @@ class Keyboard:
     def _send_rest(self) -> None:
         """Release everything; a lost connection does the same when it is back."""
         if self._conversation is not None:
-            frame, command = self._frame(Keys()), Command.SEND_KB_GENERAL_DATA
-            self._conversation.submit(Exchange(frame, command, _ignore, repeatable=True))
+            command = Command.SEND_KB_GENERAL_DATA
+            self._conversation.submit(Exchange(self._rest, command, _ignore, repeatable=True))
 
     def _watch_held(self) -> None:
         self._stop_hold_timer()

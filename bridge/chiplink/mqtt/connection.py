@@ -1,16 +1,17 @@
-"""The line to the broker: paho-mqtt on a thread of its own, one bounded queue to the loop.
+"""The line to the broker: paho-mqtt speaks, the loop reads and writes for it.
 
-A new paho client serves each connection, so nothing of an old one is sent again behind
-our back: what was not confirmed comes back to the caller, who decides.
+Resolving, connecting and the TLS handshake may take long and happen on a thread of
+their own. A new paho client serves each connection, so nothing of an old one is sent
+again behind our back: what was not confirmed comes back to the caller, who decides.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
-import time
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,18 +36,23 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 KEEPALIVE = 20
-"""Seconds; a broker that vanishes without a word is noticed within one and a half."""
+"""Seconds; a broker that vanishes without a word is noticed within twice as many."""
 
 CONNECT_DEADLINE = 10.0
-MAX_DELAY = 30.0
-"""Seconds between attempts at most."""
+"""Seconds to a TCP connection, and to the broker's answer behind it."""
 
-MAX_QUEUED = 1024
-MAX_QUEUED_BYTES = 8 * 1024 * 1024
-"""Messages and payload bytes that may wait for the loop."""
+FIRST_DELAY = 1.0
+MAX_DELAY = 30.0
+"""Seconds between attempts."""
+
+TICK = 1.0
+"""Seconds between looks at the keepalive."""
 
 MAX_PACKET = 4 * 1024 * 1024
-"""Bytes of a message that a broker may send at all."""
+"""Bytes of a message that the broker may send us."""
+
+MAX_READS = 64
+"""Packets handled before others get a turn on the loop."""
 
 WINDOW = 20
 """Messages in flight at once; more is slower on mosquitto."""
@@ -83,14 +89,7 @@ class Subscribed:
     granted: tuple[bool, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Overflowed:
-    """A message came while the queue was full; its payload is gone."""
-
-    topic: str
-
-
-Event = Connected | Disconnected | Acknowledged | Subscribed | Overflowed | Incoming
+Event = Connected | Disconnected | Acknowledged | Subscribed | Incoming
 
 
 class Connection:
@@ -102,45 +101,44 @@ class Connection:
         self._broker = broker
         self._client_id = client_id
         self._will = will
-        self._deliver = deliver
+        self._deliver_to = deliver
         self._loop = asyncio.get_running_loop()
         self._client: Client | None = None
         self._version = MQTTProtocolVersion.MQTTv5
-        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
-        self._stopping = threading.Event()
-        self._events: deque[Event] = deque()
-        self._bytes_in = 0
-        self._bytes_out = 0
-        self._woken = False
+        self._task: asyncio.Task[None] | None = None
+        self._closed = asyncio.Event()
+        self._answered = asyncio.Event()
         self._taken = False
-        self._answered = False
+        self._stopping = False
+        self._delivered = False
         self._reason = ""
         self._closes_before_answer = 0
         self.counters: Counter[str] = Counter()
 
     def start(self) -> None:
         """Begin to connect."""
-        self._thread.start()
+        self._task = self._loop.create_task(self._run(), name="mqtt connection")
 
     async def stop(self) -> None:
-        """Disconnect in good order and end the thread."""
-        self._stopping.set()
-        client = self._client
-        if client is not None:
-            client.disconnect()
-        await self._loop.run_in_executor(None, self._thread.join, CONNECT_DEADLINE + 1)
-
-    @property
-    def queued(self) -> int:
-        """How many events wait for the loop."""
-        return len(self._events)
+        """Disconnect in good order."""
+        self._stopping = True
+        if self._client is not None:
+            self._client.disconnect()
+            self._flush()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait((self._task,))
 
     def publish(self, message: Message) -> int:
-        """Hand `message` to the network thread and return its mid; raises BrokerError."""
-        properties = self._publish_properties(message)
+        """Send `message` and return its mid; raises BrokerError when not connected."""
         info = self._live().publish(
-            message.topic, message.payload, message.qos, message.retain, properties
+            message.topic,
+            message.payload,
+            message.qos,
+            message.retain,
+            self._publish_properties(message),
         )
+        self._flush()
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise BrokerError("not connected to the broker")
         return info.mid
@@ -149,6 +147,7 @@ class Connection:
         """Subscribe and return the mid that its answer will carry; raises BrokerError."""
         filters: list[Any] = [(item.filter, self._options(item)) for item in subscriptions]
         code, mid = self._live().subscribe(filters)
+        self._flush()
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
             raise BrokerError("not connected to the broker")
         return mid
@@ -156,6 +155,7 @@ class Connection:
     def unsubscribe(self, topic_filter: str) -> None:
         """Take a subscription back."""
         self._live().unsubscribe(topic_filter)
+        self._flush()
 
     def _live(self) -> Client:
         if self._client is None:
@@ -168,7 +168,7 @@ class Connection:
         handling = (
             SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE
             if item.replay
-            else (SubscribeOptions.RETAIN_DO_NOT_SEND)
+            else SubscribeOptions.RETAIN_DO_NOT_SEND
         )
         return SubscribeOptions(qos=item.qos, retainAsPublished=True, retainHandling=handling)
 
@@ -184,39 +184,87 @@ class Connection:
             properties.CorrelationData = message.correlation
         return properties
 
-    # On the network thread
+    # One connection after another
 
-    def _run(self) -> None:
-        delay = 1.0
-        while not self._stopping.is_set():
-            reason = self._connect_once()
-            self._client = None
-            self._put(Disconnected(reason))
-            delay = 1.0 if self._taken else min(delay * 2, MAX_DELAY)
-            self._stopping.wait(delay)
+    async def _run(self) -> None:
+        delay = FIRST_DELAY
+        while not self._stopping:
+            reason = await self._serve_once()
+            self._deliver(Disconnected(reason))
+            delay = FIRST_DELAY if self._taken else min(delay * 2, MAX_DELAY)
+            await asyncio.sleep(delay)
 
-    def _connect_once(self) -> str:
+    async def _serve_once(self) -> str:
         """Serve one connection to its end and return why it ended."""
-        self._taken = self._answered = False
-        self._reason = ""
+        self._taken, self._reason = False, ""
+        self._closed.clear()
+        self._answered.clear()
+        connected = False
         try:
             client = self._make_client()
-            client.connect(self._broker.host, self._broker.port, KEEPALIVE, **self._start())
+            await self._connect(client)
+            connected = True
             self._client = client
-            if not self._stopping.is_set():
-                code = client.loop_forever()
-                self._reason = self._reason or f"connection lost ({MQTTErrorCode(code).name})"
-        except Exception as error:  # noqa: BLE001 - whatever it is, the thread must go on
-            self._reason = explain_exception(self._broker, error)
+            await self._serve(client)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next attempt must come
+            self._reason = self._reason or explain_exception(self._broker, error)
             _LOG.debug("connection failed", exc_info=True)
-        self._choose_version()
-        return self._reason
+        finally:
+            self._let_go()
+        if connected:
+            self._choose_version()
+        return self._reason or f"the broker {self._broker} closed the connection"
+
+    async def _connect(self, client: Client) -> None:
+        """Run paho's blocking connect on a thread that nobody has to wait for."""
+        done: asyncio.Future[None] = self._loop.create_future()
+
+        def finish(error: Exception | None) -> None:
+            if done.done():
+                _close(client)
+            elif error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(error)
+
+        def work() -> None:
+            error: Exception | None = None
+            try:
+                client.connect(self._broker.host, self._broker.port, KEEPALIVE, **self._start())
+            except Exception as caught:  # noqa: BLE001 - carried over to the loop
+                error = caught
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the program ended
+                self._loop.call_soon_threadsafe(finish, error)
+
+        threading.Thread(target=work, name="mqtt connect", daemon=True).start()
+        await done
+
+    async def _serve(self, client: Client) -> None:
+        socket = client.socket()
+        if socket is None:
+            return
+        self._loop.add_reader(socket, self._readable)
+        deadline = self._loop.time() + CONNECT_DEADLINE
+        self._readable()
+        while not self._closed.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK):
+                    await self._closed.wait()
+            client.loop_misc()
+            self._readable()
+            if not self._answered.is_set() and self._loop.time() > deadline:
+                self._reason = f"the broker {self._broker} does not answer; is this its port?"
+                return
+
+    def _let_go(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            _close(client)
 
     def _choose_version(self) -> None:
         """Speak 3.1.1 to a broker that hangs up on MQTT 5, and the other way round."""
-        if self._client is None or self._stopping.is_set():
-            return
-        self._closes_before_answer = 0 if self._answered else self._closes_before_answer + 1
+        hung_up = not self._answered.is_set()
+        self._closes_before_answer = self._closes_before_answer + 1 if hung_up else 0
         if self._closes_before_answer > 1:
             self._closes_before_answer = 0
             self._swap_version()
@@ -252,8 +300,7 @@ class Connection:
         client.on_message = self._on_message
         client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
-        # Without this, publish() would write to the socket on the loop's thread.
-        client.on_socket_register_write = _leave_it_to_the_thread
+        client.on_socket_close = self._on_socket_close
         return client
 
     def _start(self) -> dict[str, Any]:
@@ -263,77 +310,121 @@ class Connection:
         properties.MaximumPacketSize = MAX_PACKET
         return {"clean_start": True, "properties": properties}
 
+    # The socket
+
+    def _readable(self) -> None:
+        """Read until nothing more comes: TLS and WebSockets hold packets back in buffers."""
+        client = self._client
+        if client is None:
+            return
+        for _ in range(MAX_READS):
+            self._delivered = False
+            client.loop_read()
+            if not self._delivered:
+                break
+        else:
+            self._loop.call_soon(self._readable)
+        self._flush()
+
+    def _flush(self) -> None:
+        """Write what waits; what the socket does not take goes out when it does."""
+        client = self._client
+        if client is None or not client.want_write():
+            return
+        client.loop_write()
+        socket = client.socket()
+        if socket is not None and client.want_write():
+            self._loop.add_writer(socket, self._writable)
+
+    def _writable(self) -> None:
+        client = self._client
+        if client is None:
+            return
+        client.loop_write()
+        socket = client.socket()
+        if socket is not None and not client.want_write():
+            self._loop.remove_writer(socket)
+
+    def _on_socket_close(self, _client: Client, _data: Any, socket: Any) -> None:
+        if self._client is not None:
+            self._loop.remove_reader(socket)
+            self._loop.remove_writer(socket)
+            self._closed.set()
+
+    # What paho tells
+
     def _on_connect(
         self, client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
-        self._answered = True
+        self._answered.set()
         if reason.is_failure:
             if str(reason) in UNSUPPORTED_VERSION:
                 self._swap_version()
             self._reason = explain_reason(self._broker, str(reason))
             client.disconnect()
+            self._closed.set()
             return
         self._taken = True
-        self._put(Connected(int(self._version)))
+        self._deliver(Connected(int(self._version)))
 
     def _on_disconnect(
         self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
         self._reason = self._reason or explain_reason(self._broker, str(reason))
+        self._closed.set()
 
     def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
-        size = len(message.payload)
-        if len(self._events) >= MAX_QUEUED or self._queued_bytes() + size > MAX_QUEUED_BYTES:
-            self.counters["messages_dropped"] += 1
-            if len(self._events) < MAX_QUEUED * 2:
-                self._put(Overflowed(_topic(message)))
-            return
-        self._bytes_in += size
-        properties = message.properties
-        self._put(
-            Incoming(
-                _topic(message),
-                bytes(message.payload),
-                message.retain,
-                time.monotonic(),
-                getattr(properties, "MessageExpiryInterval", None),
-                getattr(properties, "ResponseTopic", None),
-                getattr(properties, "CorrelationData", None),
-            )
-        )
-
-    def _queued_bytes(self) -> int:
-        """Each side writes one counter of its own, so none needs a lock."""
-        return self._bytes_in - self._bytes_out
+        self._deliver(_incoming(message))
 
     def _on_publish(
         self, _client: Client, _data: Any, mid: int, _reason: Any, _properties: Any
     ) -> None:
-        self._put(Acknowledged(mid))
+        self._deliver(Acknowledged(mid))
 
     def _on_subscribe(
         self, _client: Client, _data: Any, mid: int, reasons: list[ReasonCode], _properties: Any
     ) -> None:
-        self._put(Subscribed(mid, tuple(not reason.is_failure for reason in reasons)))
+        self._deliver(Subscribed(mid, tuple(not reason.is_failure for reason in reasons)))
 
-    def _put(self, event: Event) -> None:
-        self._events.append(event)
-        if not self._woken:
-            self._woken = True
-            try:
-                self._loop.call_soon_threadsafe(self._drain)
-            except RuntimeError:
-                self._stopping.set()  # the loop is closed: the program is ending
+    def _deliver(self, event: Event) -> None:
+        """Hand an event on; a defect behind it must not end the connection."""
+        self._delivered = True
+        try:
+            self._deliver_to(event)
+        except Exception:  # noqa: BLE001 - whatever it is, it is logged
+            _LOG.exception("handling %s failed", type(event).__name__)
+            self.counters["defects"] += 1
 
-    # On the loop
 
-    def _drain(self) -> None:
-        self._woken = False
-        for _ in range(len(self._events)):
-            event = self._events.popleft()
-            if isinstance(event, Incoming):
-                self._bytes_out += len(event.payload)
-            self._deliver(event)
+def _properties(packet: int) -> Properties:
+    return Properties(packet)  # type: ignore[no-untyped-call]
+
+
+def _close(client: Client) -> None:
+    """Close the socket of a client that is not needed any more."""
+    socket = client.socket()
+    if socket is not None:
+        client.on_disconnect = None
+        asyncio.get_running_loop().remove_reader(socket)
+        asyncio.get_running_loop().remove_writer(socket)
+        socket.close()
+
+
+def _incoming(message: MQTTMessage) -> Incoming:
+    payload, properties = message.payload, message.properties
+    if not isinstance(payload, bytes):
+        payload = bytes(payload)
+    if properties is None:
+        return Incoming(_topic(message), payload, message.retain, message.timestamp)
+    return Incoming(
+        _topic(message),
+        payload,
+        message.retain,
+        message.timestamp,
+        getattr(properties, "MessageExpiryInterval", None),
+        getattr(properties, "ResponseTopic", None),
+        getattr(properties, "CorrelationData", None),
+    )
 
 
 def _topic(message: MQTTMessage) -> str:
@@ -342,11 +433,3 @@ def _topic(message: MQTTMessage) -> str:
         return message.topic
     except UnicodeDecodeError:
         return ""
-
-
-def _properties(packet: int) -> Properties:
-    return Properties(packet)  # type: ignore[no-untyped-call]
-
-
-def _leave_it_to_the_thread(_client: Client, _data: Any, _socket: Any) -> None:
-    """Writing is the network thread's business."""

@@ -11,6 +11,7 @@ from chiplink.mqtt.payloads import decode_command
 
 if TYPE_CHECKING:
     from chiplink.catalog import Row
+    from chiplink.model import CommandValue
     from chiplink.mqtt.message import Incoming
     from chiplink.mqtt.topics import DeviceCommand, Topics
     from chiplink.mqtt.view import NodeView
@@ -28,15 +29,9 @@ def read_command(
     view: NodeView, topics: Topics, command: DeviceCommand, message: Incoming, *, secure: bool
 ) -> tuple[CommandRequest, CommandError | None]:
     """Return the request, and why it must not be carried out, if so."""
-    request = CommandRequest(
-        command.device,
-        command.key,
-        None,
-        id=command.id,
-        secure=secure,
-        received=message.received,
-        origin=_origin(topics, message),
-    )
+    value: CommandValue = None
+    expiry: float | None = None
+    problem: CommandError | None = None
     try:
         row = _row(view, command)
         if message.retain:
@@ -44,18 +39,18 @@ def read_command(
         expiry = _expiry(row, message)
         value = decode_command(row, message.payload)
     except CommandError as error:
-        return request, error
-    full = CommandRequest(
-        request.device,
-        request.key,
+        problem = error
+    request = CommandRequest(
+        command.device,
+        command.key,
         value,
-        id=request.id,
-        expires_at=None if expiry is None else message.received + expiry,
-        secure=secure,
-        received=request.received,
-        origin=request.origin,
+        command.id,
+        None if expiry is None else message.received + expiry,
+        secure,
+        message.received,
+        _origin(topics, message),
     )
-    return full, None
+    return request, problem
 
 
 def _row(view: NodeView, command: DeviceCommand) -> Row:
@@ -72,8 +67,9 @@ def _expiry(row: Row, message: Incoming) -> float | None:
     """Return the shorter of the sender's and the row's time to wait, in seconds."""
     if message.expiry == 0:
         raise ExpiredError("it had expired when it arrived")
-    known = [value for value in (row.expiry, message.expiry) if value is not None]
-    return min(known) if known else None
+    if message.expiry is None or row.expiry is None:
+        return row.expiry if message.expiry is None else message.expiry
+    return min(row.expiry, message.expiry)
 
 
 def _origin(topics: Topics, message: Incoming) -> Origin | None:

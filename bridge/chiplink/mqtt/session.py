@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chiplink.exceptions import BrokerError, CommandError, QueueFullError
+from chiplink.exceptions import BrokerError, CommandError
 from chiplink.model import Availability, CommandRequest, DeviceEvent, Result, StateUpdate
 from chiplink.mqtt.connection import (
     WINDOW,
@@ -20,7 +20,6 @@ from chiplink.mqtt.connection import (
     Connection,
     Disconnected,
     Event,
-    Overflowed,
     Subscribed,
 )
 from chiplink.mqtt.descriptor import descriptor
@@ -66,6 +65,7 @@ class Session:
         self._settings = settings
         self._node = node
         self._topics = Topics(settings.node)
+        self._secure = settings.broker.is_secure
         self._loop = asyncio.get_running_loop()
         self._offline = Message(self._topics.status, b"offline", retain=True)
         client_id = f"chiplink-{settings.node}"
@@ -175,10 +175,8 @@ class Session:
             self._connected(event)
         elif isinstance(event, Disconnected):
             self._disconnected(event)
-        elif isinstance(event, Subscribed):
-            self._granted(event)
         else:
-            self._overflowed(event)
+            self._granted(event)
 
     def _received(self, message: Incoming) -> None:
         command = self._topics.parse_command(message.topic)
@@ -191,7 +189,7 @@ class Session:
             self._counters["empty_commands"] += 1
             return
         request, error = read_command(
-            self._node, self._topics, command, message, secure=self._settings.broker.is_secure
+            self._node, self._topics, command, message, secure=self._secure
         )
         if error is None:
             self._node.submit(request)
@@ -212,15 +210,6 @@ class Session:
     def _refuse(self, request: CommandRequest, error: CommandError) -> None:
         self._counters["commands_refused"] += 1
         self.result(request.failed(error, time.monotonic()))
-
-    def _overflowed(self, event: Overflowed) -> None:
-        command = self._topics.parse_command(event.topic)
-        if command is None:
-            return
-        request = CommandRequest(
-            command.device, command.key, None, id=command.id, received=time.monotonic()
-        )
-        self._refuse(request, QueueFullError("too many messages at once; it was not carried out"))
 
     # Coming and going
 

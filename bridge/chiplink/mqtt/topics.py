@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 BASE = "chiplink"
 
@@ -12,6 +12,9 @@ NAME = re.compile(r"[a-z0-9_]{1,32}")
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,36}")
 """Ids of commands."""
+
+MAX_REMEMBERED = 1024
+"""Command topics whose parts are kept: most messages come on the same few."""
 
 RESERVED = frozenset(
     {
@@ -36,8 +39,7 @@ def is_name(text: str) -> bool:
     return NAME.fullmatch(text) is not None and text not in RESERVED
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceCommand:
+class DeviceCommand(NamedTuple):
     """`<device>/<key>/set[/<id>]`."""
 
     device: str
@@ -56,6 +58,7 @@ class Topics:
         self.claim = f"{self.root}/homeassistant"
         self.responses = f"{self.root}/response/"
         self.everything = f"{self.root}/#"
+        self._pairs: dict[str, tuple[str, str]] = {}
         self.commands = (f"{self.root}/+/+/set", f"{self.root}/+/+/set/+")
 
     def availability(self, device: str) -> str:
@@ -76,13 +79,30 @@ class Topics:
 
     def parse_command(self, topic: str) -> DeviceCommand | None:
         """Return the command that `topic` addresses, or None."""
-        if not topic.startswith(self.root + "/"):
+        prefix, slash, name = topic.rpartition("/")
+        if name == "set":
+            return self._addressed(prefix, None)
+        prefix, _slash, word = prefix.rpartition("/")
+        if word != "set" or not slash or ID.fullmatch(name) is None:
             return None
-        match topic[len(self.root) + 1 :].split("/"):
-            case [device, key, "set"] if is_name(device) and is_name(key):
-                return DeviceCommand(device, key)
-            case [device, key, "set", name] if is_name(device) and is_name(key):
-                return DeviceCommand(device, key, name) if ID.fullmatch(name) else None
+        return self._addressed(prefix, name)
+
+    def _addressed(self, prefix: str, request_id: str | None) -> DeviceCommand | None:
+        pair = self._pairs.get(prefix)
+        if pair is None:
+            pair = self._split(prefix)
+            if pair is None:
+                return None
+            if len(self._pairs) < MAX_REMEMBERED:
+                self._pairs[prefix] = pair
+        return DeviceCommand(*pair, request_id)
+
+    def _split(self, prefix: str) -> tuple[str, str] | None:
+        if not prefix.startswith(self.root + "/"):
+            return None
+        match prefix[len(self.root) + 1 :].split("/"):
+            case [device, key] if is_name(device) and is_name(key):
+                return device, key
         return None
 
     def is_response(self, topic: str) -> bool:

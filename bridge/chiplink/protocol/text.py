@@ -19,13 +19,16 @@ def prepare(text: str, layout: Layout, limit: int) -> str:
     Raises TooLargeError beyond `limit` characters, UnsupportedCharactersError naming
     what `layout` cannot type, BadPayloadError when there is nothing to type.
     """
-    text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text:
         raise BadPayloadError("nothing to type")
     if len(text) > limit:
         raise TooLargeError(f"{len(text)} characters; at most {limit} at once")
-    missing = layout.missing(text)
-    if missing:
+    if not layout.characters.issuperset(text):
+        missing = layout.missing(text)
         shown = " ".join(_show(character) for character in missing[:_SHOWN])
         more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         raise UnsupportedCharactersError(

@@ -1,0 +1,112 @@
+"""An MQTT client that looks at a node from outside and sends it commands, as anybody could."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from chiplink.exceptions import BrokerError, ChiplinkError
+from chiplink.mqtt.connection import Connected, Connection, Disconnected
+from chiplink.mqtt.message import Incoming, Message, Subscription
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chiplink.mqtt.connection import Event
+    from chiplink.mqtt.url import Broker
+
+CONNECT_DEADLINE = 15.0
+RESULT_DEADLINE = 20.0
+"""Seconds."""
+
+
+class Watcher:
+    """Keeps the newest payload of each topic; `on_message` is called for every message."""
+
+    def __init__(self, broker: Broker, node: str) -> None:
+        self.values: dict[str, str] = {}
+        self.on_message: Callable[[Incoming], None] | None = None
+        self._root = f"chiplink/{node}"
+        self._changed = asyncio.Condition()
+        self._results: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._numbers = itertools.count(1)
+        self._token = secrets.token_hex(3)
+        name = f"chiplink-watcher-{self._token}"
+        self._connection = Connection(broker, name, None, self._take)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        """Connect and subscribe; raises BrokerError."""
+        self._connection.start()
+        try:
+            async with asyncio.timeout(CONNECT_DEADLINE):
+                await asyncio.shield(self._up)
+        except TimeoutError:
+            await self._connection.stop()
+            raise BrokerError("the broker does not answer") from None
+        except BaseException:
+            await self._connection.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        """Disconnect."""
+        await self._connection.stop()
+
+    def publish(self, topic: str, payload: str, *, retain: bool = False) -> None:
+        """Publish below the node's root."""
+        self._connection.publish(Message(f"{self._root}/{topic}", payload.encode(), retain=retain))
+
+    async def command(self, device: str, key: str, payload: str) -> dict[str, Any]:
+        """Send a command and return its last result."""
+        request_id = f"{self._token}-{next(self._numbers)}"
+        future = self._results[request_id] = asyncio.get_running_loop().create_future()
+        self.publish(f"{device}/{key}/set/{request_id}", payload)
+        try:
+            async with asyncio.timeout(RESULT_DEADLINE):
+                result: dict[str, Any] = await future
+                return result
+        except TimeoutError:
+            raise ChiplinkError(f"{device}/{key}: no result came") from None
+        finally:
+            del self._results[request_id]
+
+    async def until(self, topic: str, payload: str) -> None:
+        """Return once `topic` has `payload`; the caller sets the deadline."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.values.get(topic) == payload)
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, Connected):
+            self._connection.subscribe([Subscription(f"{self._root}/#", replay=True)])
+            if not self._up.done():
+                self._up.set_result(None)
+        elif isinstance(event, Disconnected) and not self._up.done():
+            self._up.set_exception(BrokerError(event.reason))
+        elif isinstance(event, Incoming):
+            self._note(event)
+
+    def _note(self, message: Incoming) -> None:
+        self.values[message.topic] = message.payload.decode(errors="replace")
+        if message.topic.endswith("/result"):
+            self._note_result(message.payload)
+        if self.on_message is not None:
+            self.on_message(message)
+        task = asyncio.get_running_loop().create_task(self._notify())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _note_result(self, payload: bytes) -> None:
+        result: dict[str, Any] = msgspec.json.decode(payload)
+        future = self._results.get(result.get("id", ""))
+        if future is not None and result["phase"] != "accepted" and not future.done():
+            future.set_result(result)
+
+    async def _notify(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
