@@ -75,6 +75,9 @@ class SecretTable(msgspec.Struct, frozen=True):
     env: str | None = None
 
 
+_Extent = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+
+
 class Ch9329Table(msgspec.Struct, frozen=True):
     """`[device.NAME]` with `chip = "ch9329"`."""
 
@@ -87,6 +90,7 @@ class Ch9329Table(msgspec.Struct, frozen=True):
     address: Annotated[int, msgspec.Meta(ge=0, le=254)] = 0
     pace_ms: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 12
     max_text: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10_000
+    screen: tuple[_Extent, _Extent] | None = None
 
 
 _TABLES = {"ch9329": Ch9329Table}
@@ -281,5 +285,6 @@ def _ch9329(
         address=config.address,
         pace=config.pace_ms / 1000,
         max_text=config.max_text,
+        screen=config.screen,
     )
     return DeviceConfig(settings=settings, port=port, port_text=config.port)

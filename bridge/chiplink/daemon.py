@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from chiplink.driver.ch9329 import Ch9329
 from chiplink.mqtt.session import Session, SessionSettings
 from chiplink.node import Node
 from chiplink.ports import make_port
+from chiplink.state import StateFile, default_folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from chiplink.config import Config
     from chiplink.driver.device import Device
 
@@ -22,19 +26,24 @@ STOP_DEADLINE = 5.0
 """Seconds for devices to let go of everything."""
 
 
-def make_devices(config: Config) -> list[Device]:
+def make_devices(config: Config, state: StateFile) -> list[Device]:
     """Return a driver for each device of the configuration."""
     return [
-        Ch9329(device.settings, make_port(device.port, "ch9329", device.port_text))
+        Ch9329(
+            replace(device.settings, secrets=config.secrets),
+            make_port(device.port, "ch9329", device.port_text),
+            state.section(device.settings.id),
+        )
         for device in config.devices
     ]
 
 
 class Bridge:
-    """A node and its connection to a broker."""
+    """A node and its connection to a broker; `folder` is where its state is kept."""
 
-    def __init__(self, config: Config, devices: list[Device] | None = None) -> None:
-        self.node = Node(devices if devices is not None else make_devices(config))
+    def __init__(self, config: Config, folder: Path | None = None) -> None:
+        state = StateFile((folder or default_folder()) / f"{config.node}.json")
+        self.node = Node(make_devices(config, state))
         settings = SessionSettings(
             node=config.node,
             broker=config.broker,

@@ -10,6 +10,40 @@ HID_EXPIRY = 30
 MAX_TEXT = 10_000
 """Characters of one `type`, unless the configuration says otherwise."""
 
+MAX_HID = 64
+"""Bytes of a custom HID report (section 2.2.6)."""
+
+MEDIA_KEYS = (
+    "volume_up",
+    "volume_down",
+    "mute",
+    "play_pause",
+    "next_track",
+    "previous_track",
+    "cd_stop",
+    "eject",
+    "email",
+    "www_search",
+    "www_favourites",
+    "www_home",
+    "www_back",
+    "www_forward",
+    "www_stop",
+    "www_refresh",
+    "media_select",
+    "explorer",
+    "calculator",
+    "screen_saver",
+    "my_computer",
+    "minimise",
+    "record",
+    "rewind",
+)
+"""Names of the media keys (appendix 1, part 2)."""
+
+POWER_KEYS = ("power", "sleep", "wake")
+"""Names of the ACPI keys (appendix 1, part 2)."""
+
 _STATES = (
     Row(
         key="usb",
@@ -91,6 +125,82 @@ _COMMANDS = (
         enabled=False,
         expiry=HID_EXPIRY,
         gated=True,
+    ),
+    Row(
+        key="type_secret",
+        kind=Kind.COMMAND,
+        platform="select",
+        type=ValueType.ENUM,
+        options=("none",),
+        name="Type a secret",
+        translation_key="type_secret",
+        icon="mdi:form-textbox-password",
+        enabled=False,
+        expiry=HID_EXPIRY,
+        gated=True,
+    ),
+    Row(
+        key="mouse",
+        kind=Kind.COMMAND,
+        platform="notify",
+        type=ValueType.JSON,
+        name="Mouse",
+        translation_key="mouse",
+        icon="mdi:mouse",
+        enabled=False,
+        expiry=HID_EXPIRY,
+        gated=True,
+    ),
+    Row(
+        key="media",
+        kind=Kind.COMMAND,
+        platform="select",
+        type=ValueType.ENUM,
+        options=MEDIA_KEYS,
+        name="Media key",
+        translation_key="media",
+        icon="mdi:play-pause",
+        enabled=False,
+        expiry=HID_EXPIRY,
+        gated=True,
+    ),
+    Row(
+        key="power",
+        kind=Kind.COMMAND,
+        platform="select",
+        type=ValueType.ENUM,
+        options=POWER_KEYS,
+        name="Power key",
+        translation_key="power",
+        icon="mdi:power",
+        enabled=False,
+        expiry=HID_EXPIRY,
+        gated=True,
+    ),
+    Row(
+        key="hid_out",
+        kind=Kind.COMMAND,
+        platform="notify",
+        type=ValueType.BYTES,
+        name="Send custom HID",
+        translation_key="hid_out",
+        icon="mdi:usb",
+        min=1,
+        max=MAX_HID,
+        enabled=False,
+        expiry=HID_EXPIRY,
+        gated=True,
+    ),
+    Row(
+        key="hid_in",
+        kind=Kind.EVENT,
+        platform="event",
+        type=ValueType.JSON,
+        event_types=("report",),
+        name="Custom HID",
+        translation_key="hid_in",
+        icon="mdi:usb",
+        enabled=False,
     ),
     Row(
         key="release_all",

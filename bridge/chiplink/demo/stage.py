@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 NODE = "demo"
 
+SECRET = "correct horse battery staple"  # noqa: S105 - of a simulated PC
+
 READY_DEADLINE = 15.0
 """Seconds until every simulated chip answers."""
 
@@ -56,13 +58,14 @@ class Stage:
         self.pc = Pc()
         self.chip = Ch9329Sim(pc=self.pc)
         self._exits.callback(self.chip.close)
-        self.line = PtyLine(self.chip, link=Path(folder) / "kvm")
+        self._folder = Path(folder)
+        self.line = PtyLine(self.chip, link=self._folder / "kvm")
         await self._exits.enter_async_context(self.line)
         self.watcher = await self._exits.enter_async_context(Watcher(self.broker, NODE))
         await self._start_bridge()
 
     async def _start_bridge(self) -> None:
-        bridge = Bridge(check_config(self._configuration()))
+        bridge = Bridge(check_config(self._configuration()), self._folder)
         self._bridge = asyncio.create_task(bridge.run(), name="bridge")
         try:
             async with asyncio.timeout(READY_DEADLINE):
@@ -81,5 +84,19 @@ class Stage:
         mqtt: dict[str, Any] = {"url": self.url}
         if not self.broker.is_loopback:
             raise BrokerError(f"{self.broker}: the demo arms a keyboard; use a broker on this host")
-        kvm = {"chip": "ch9329", "port": self.line.path, "armed": "always", "name": "Simulated PC"}
-        return {"node": {"id": NODE}, "mqtt": mqtt, "device": {"kvm": kvm}}
+        secret = self._folder / "secret"
+        secret.touch(mode=0o600)
+        secret.write_text(SECRET)
+        kvm = {
+            "chip": "ch9329",
+            "port": self.line.path,
+            "name": "Simulated PC",
+            "armed": "always",
+            "screen": list(self.pc.mouse.screen),
+        }
+        return {
+            "node": {"id": NODE},
+            "mqtt": mqtt,
+            "secrets": {"demo_password": {"file": str(secret)}},
+            "device": {"kvm": kvm},
+        }

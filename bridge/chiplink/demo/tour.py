@@ -7,7 +7,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from chiplink.demo.stage import NODE
+from chiplink.demo.stage import NODE, SECRET
 from chiplink.exceptions import ChiplinkError
 
 if TYPE_CHECKING:
@@ -106,6 +106,56 @@ async def _caps(stage: Stage) -> str:
     return "the light follows, and text comes out right while it is lit"
 
 
+async def _secret(stage: Stage) -> str:
+    stage.pc.keyboard.clear_text()
+    result = await stage.watcher.command("kvm", "type_secret", "demo_password")
+    _expect("the result's phase", result["phase"], "done")
+    await _settle("the text on the PC", lambda: stage.pc.text, SECRET)
+    leaks = [topic for topic, payload in stage.watcher.values.items() if SECRET in payload]
+    _expect("topics that hold it", leaks, [])
+    stage.pc.keyboard.clear_text()
+    return "a password is typed by its name and never crosses the broker"
+
+
+async def _mouse(stage: Stage) -> str:
+    pc = stage.pc
+    path = '[{"to":[100,200]},{"move":[300,-50]},{"click":"left"},{"scroll":-3}]'
+    clicks, wheel = len(pc.clicks), pc.wheel
+    result = await stage.watcher.command("kvm", "mouse", path)
+    _expect("the result's phase", result["phase"], "done")
+    await _settle("the pointer", lambda: pc.pointer, (400, 150))
+    await _settle("clicks", lambda: len(pc.clicks) - clicks, 1)
+    await _settle("the wheel", lambda: pc.wheel - wheel, -3)
+    _expect("buttons down", pc.buttons_down, frozenset())
+    return "moved to the pixel, moved on, clicked, scrolled"
+
+
+async def _media(stage: Stage) -> str:
+    pc = stage.pc
+    pressed = len(pc.media_pressed), len(pc.acpi_pressed)
+    for key, name in (("media", "volume_up"), ("power", "sleep")):
+        result = await stage.watcher.command("kvm", key, name)
+        _expect(f"the phase of {key}", result["phase"], "done")
+    await _settle(
+        "presses",
+        lambda: (len(pc.media_pressed) - pressed[0], len(pc.acpi_pressed) - pressed[1]),
+        (1, 1),
+    )
+    _expect("anything pressed", pc.anything_pressed, expected=False)
+    return "volume up and sleep, each once, both released"
+
+
+async def _custom_hid(stage: Stage) -> str:
+    result = await stage.watcher.command("kvm", "hid_out", "01ff2a")
+    _expect("the result's phase", result["phase"], "done")
+    await _settle("what the PC got", lambda: stage.pc.hid_received[-1:], [b"\x01\xff\x2a"])
+    stage.pc.send_hid(b"\x55\xaa")
+    topic = f"chiplink/{NODE}/kvm/hid_in"
+    async with asyncio.timeout(SETTLE):
+        await stage.watcher.until(topic, '{"event_type":"report","data":"55aa"}')
+    return "a report each way"
+
+
 async def _refusals(stage: Stage) -> str:
     before = stage.pc.text
     cases = (
@@ -166,6 +216,10 @@ STEPS: tuple[tuple[str, Callable[[Stage], Awaitable[str]]], ...] = (
     ("kvm type", _type),
     ("kvm keys", _keys),
     ("kvm caps lock", _caps),
+    ("kvm secret", _secret),
+    ("kvm mouse", _mouse),
+    ("kvm media and power keys", _media),
+    ("kvm custom HID", _custom_hid),
     ("kvm bad commands", _refusals),
     ("kvm disarmed", _disarmed),
     ("kvm cancel", _cancel),

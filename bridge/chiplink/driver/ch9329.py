@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from chiplink import layouts
 from chiplink.catalog import CHIPS
 from chiplink.driver.arming import ArmedMode, Arming
+from chiplink.driver.ch9329_commands import Ch9329Commands
 from chiplink.driver.conversation import Conversation
-from chiplink.driver.keyboard import Keyboard
+from chiplink.driver.hands import Hands
 from chiplink.driver.supervision import Supervisor
 from chiplink.exceptions import (
     CancelledCommandError,
@@ -23,14 +24,14 @@ from chiplink.exceptions import (
     ProbeError,
     UnknownKeyError,
 )
-from chiplink.model import Outcome, StateUpdate
+from chiplink.model import DeviceEvent, Outcome, StateUpdate
 from chiplink.protocol.ch9329 import Command, Info, get_info
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from chiplink.catalog import Row
-    from chiplink.driver.device import Emission, Emit, Started
+    from chiplink.driver.device import Emission, Emit, Memory, Started
     from chiplink.model import CommandRequest, Scalar
     from chiplink.transport.base import Port
 
@@ -60,28 +61,47 @@ class Ch9329Settings:
     address: int = 0
     pace: float = 0.012
     max_text: int = 10_000
+    screen: tuple[int, int] | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Ch9329:
-    """A Device: keeps the chip connected and carries out commands."""
+    """A Device: keeps the chip connected and carries out commands.
 
-    def __init__(self, settings: Ch9329Settings, port: Port) -> None:
+    `memory` keeps the found baud rate for the next start.
+    """
+
+    def __init__(self, settings: Ch9329Settings, port: Port, memory: Memory | None = None) -> None:
         self._settings = settings
         self._port = port
+        self._memory: Memory = {} if memory is None else memory
         self._layout = layouts.load(settings.layout)
         self._counters: Counter[str] = Counter()
         self._conversation: Conversation | None = None
         self._info: Info | None = None
-        self._dead: asyncio.Future[ChiplinkError] | None = None
         self._used_at = float("-inf")
         self._published: dict[str, Scalar] = {}
         self._emit: Emit = _nobody
-        self._keyboard = Keyboard(settings.address, pace=settings.pace, max_text=settings.max_text)
+        self._hands = Hands(settings.address)
+        self._plays = Ch9329Commands(
+            self._hands,
+            address=settings.address,
+            pace=settings.pace,
+            max_text=settings.max_text,
+            screen=settings.screen,
+            secrets=settings.secrets,
+        )
         self._arming = Arming(settings.armed, self._armed_changed, settings.disarm_after)
-        self._baud: int | None = None
         self._commands: dict[str, Callable[[CommandRequest, Started], Awaitable[Outcome]]] = {
             "type": self._type,
-            "keys": self._keys,
+            "type_secret": self._type_secret,
+            "keys": lambda request, started: self._plays.press_keys(
+                request.value, self._layout, started
+            ),
+            "mouse": lambda request, started: self._plays.mouse(request.value, started),
+            "media": lambda request, started: self._plays.media(request.value, started),
+            "power": lambda request, started: self._plays.power(request.value, started),
+            "hid_out": lambda request, started: self._plays.hid_out(request.value, started),
             "release_all": self._release_all,
             "armed": self._arm,
             "layout": self._set_layout,
@@ -114,12 +134,12 @@ class Ch9329:
         return command(request, started)
 
     def abort(self) -> None:
-        """Stop what is being typed."""
-        self._keyboard.abort(CancelledCommandError("cancelled"))
+        """Stop what is being played."""
+        self._hands.stop(CancelledCommandError("cancelled"))
 
     def unattended(self) -> None:
-        """Let go of held keys."""
-        self._keyboard.unattended()
+        """Let go of what is held."""
+        self._hands.unattended()
 
     def counters(self) -> Mapping[str, int]:
         """Return what was counted on the line."""
@@ -128,16 +148,19 @@ class Ch9329:
     # Commands
 
     def _type(self, request: CommandRequest, started: Started) -> Awaitable[Outcome]:
-        caps_lit = self._info is not None and self._info.caps_lock
-        return self._keyboard.type_text(
-            str(request.value), self._layout, caps_lit=caps_lit, started=started
+        return self._plays.type_text(request.value, self._layout, started, caps_lit=self._caps_lit)
+
+    def _type_secret(self, request: CommandRequest, started: Started) -> Awaitable[Outcome]:
+        return self._plays.type_secret(
+            request.value, self._layout, started, caps_lit=self._caps_lit
         )
 
-    def _keys(self, request: CommandRequest, started: Started) -> Awaitable[Outcome]:
-        return self._keyboard.press_keys(str(request.value), self._layout, started=started)
+    @property
+    def _caps_lit(self) -> bool:
+        return self._info is not None and self._info.caps_lock
 
     async def _release_all(self, _request: CommandRequest, _started: Started) -> Outcome:
-        await self._keyboard.release_all()
+        await self._hands.release_all()
         return Outcome()
 
     async def _arm(self, request: CommandRequest, _started: Started) -> Outcome:
@@ -146,7 +169,7 @@ class Ch9329:
             return Outcome()
         self._arming.disarm()
         if self._conversation is not None:
-            await self._keyboard.release_all()
+            await self._hands.release_all()
         return Outcome()
 
     async def _set_layout(self, request: CommandRequest, _started: Started) -> Outcome:
@@ -163,8 +186,8 @@ class Ch9329:
     def _armed_changed(self, armed: bool) -> None:  # noqa: FBT001
         self._publish("armed", armed)
         if not armed:
-            self._keyboard.abort(CancelledCommandError("disarmed"))
-            self._keyboard.unattended()
+            self._hands.stop(CancelledCommandError("disarmed"))
+            self._hands.unattended()
 
     # The connection
 
@@ -175,7 +198,7 @@ class Ch9329:
         conversation = await self._connect(self._dead)
         try:
             self._conversation = conversation
-            self._keyboard.connected(conversation)
+            self._hands.connected(conversation)
             self._supervisor.connected()
             await self._watch(conversation, self._dead)
         finally:
@@ -186,17 +209,17 @@ class Ch9329:
             except (TimeoutError, CommandError):
                 self._counters["unreleased"] += 1
             finally:
-                self._keyboard.disconnected()
+                self._hands.disconnected()
                 await conversation.close()
 
     async def _let_go(self) -> None:
         """Release everything while the line still works."""
-        self._keyboard.abort(CancelledCommandError("chiplink is stopping"))
+        self._hands.stop(CancelledCommandError("chiplink is stopping"))
         if self._dead is None or not self._dead.done():
-            await self._keyboard.release_all()
+            await self._hands.release_all()
 
     async def _connect(self, dead: asyncio.Future[ChiplinkError]) -> Conversation:
-        tried = [self._baud] if self._baud else []
+        tried = [known] if (known := self._memory.get("baud")) in BAUDS else []
         rates = (
             [self._port.baud] if self._port.baud else tried + [b for b in BAUDS if b not in tried]
         )
@@ -218,12 +241,15 @@ class Ch9329:
                 await conversation.close()
                 raise
             else:
-                self._baud = baud
+                self._memory["baud"] = baud
                 return conversation
             if dead.done():
                 raise dead.result()
         shown = ", ".join(str(rate) for rate in rates)
-        raise ProbeError(f"{self._port.name}: no CH9329 answers at {shown} baud; is it powered?")
+        raise ProbeError(
+            f"{self._port.name}: no CH9329 answers at {shown} baud; is it powered?"
+            " In ASCII or transparent mode it stays silent: pull its SET pin low"
+        )
 
     async def _watch(self, conversation: Conversation, dead: asyncio.Future[ChiplinkError]) -> None:
         while True:
@@ -248,10 +274,11 @@ class Ch9329:
         self._publish("scroll_lock", info.scroll_lock)
         self._publish("firmware", info.firmware)
         if not info.usb:
-            self._keyboard.abort(OutcomeUnknownError("the computer went away"))
+            self._hands.stop(OutcomeUnknownError("the computer went away"))
 
-    def _note_hid(self, _data: bytes) -> None:
+    def _note_hid(self, data: bytes) -> None:
         self._counters["hid_in"] += 1
+        self._emit(DeviceEvent(self.id, "hid_in", "report", {"data": data.hex()}))
 
     def _publish(self, key: str, value: Scalar) -> None:
         if self._published.get(key) != value or key not in self._published:
@@ -264,6 +291,11 @@ def _rows(settings: Ch9329Settings) -> dict[str, Row]:
     rows = {row.key: row for row in CHIPS["ch9329"].rows}
     rows["type"] = replace(rows["type"], max=settings.max_text)
     rows["layout"] = replace(rows["layout"], options=layouts.names())
+    if settings.secrets:
+        names = tuple(sorted(settings.secrets))
+        rows["type_secret"] = replace(rows["type_secret"], options=names)
+    else:
+        del rows["type_secret"]
     return rows
 
 

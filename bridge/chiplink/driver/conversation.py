@@ -32,6 +32,7 @@ from chiplink.protocol.ch9329 import (
     Noise,
     Reply,
     get_info,
+    is_read,
     status_words,
 )
 
@@ -310,6 +311,6 @@ def _answers(reply: Reply, exchange: Exchange) -> bool:
 
 
 def _unanswered(exchange: Exchange) -> CommandError:
-    if exchange.repeatable:
+    if is_read(exchange.command):
         return DeadlineError("the chip did not answer the command")
     return OutcomeUnknownError("the answer was lost; it may have been carried out")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, MutableMapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 from chiplink.model import Availability, CommandRequest, DeviceEvent, Outcome, StateUpdate
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 Emission = StateUpdate | DeviceEvent | Availability
 Emit = Callable[[Emission], None]
+
+Memory = MutableMapping[str, Any]
+"""What a device remembers over restarts."""
 
 Started = Callable[[int], None]
 """Called once a command's first byte is out, with the milliseconds it will take."""

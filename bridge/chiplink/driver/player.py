@@ -1,4 +1,4 @@
-"""Playing a row of keyboard reports: each one after the other's acknowledgement."""
+"""Playing a score: each frame after the acknowledgement of the one before."""
 
 from __future__ import annotations
 
@@ -7,51 +7,29 @@ from typing import TYPE_CHECKING
 
 from chiplink.driver.conversation import Exchange
 from chiplink.exceptions import CancelledCommandError, CommandError, OutcomeUnknownError
-from chiplink.protocol.ch9329 import Command
+from chiplink.protocol.ch9329 import command_of, is_repeatable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from chiplink.driver.conversation import Answer, Conversation
+    from chiplink.driver.score import Score
 
 
 class Player:
-    """Plays frames of equal `size`; the last one must leave nothing pressed.
+    """Plays one score; nothing is sent before `not_before`, a time of the loop's clock."""
 
-    `holds` is the least time in seconds a report stays before the next, for each frame
-    or for all. `rest` is the frame that ends an aborted play.
-    """
-
-    def __init__(
-        self,
-        conversation: Conversation,
-        frames: bytes,
-        size: int,
-        holds: float | Sequence[float],
-        *,
-        rest: bytes,
-        not_before: float = 0.0,
-    ) -> None:
+    def __init__(self, conversation: Conversation, score: Score, not_before: float = 0.0) -> None:
         self._loop = asyncio.get_running_loop()
         self._conversation = conversation
-        self._frames = frames
-        self._size = size
-        self._holds = holds
-        self._rest = rest
+        self._score = score
+        self._count = len(score.frames)
         self._next = 0
-        self.not_before = not_before
         self._timer: asyncio.TimerHandle | None = None
         self._error: CommandError | None = None
+        self._resting = 0
         self._finished: asyncio.Future[None] = self._loop.create_future()
-        self._exchange = Exchange(
-            b"", Command.SEND_KB_GENERAL_DATA, self._answered, repeatable=True
-        )
+        self._exchange = Exchange(b"", 0, self._answered, repeatable=True)
+        self.not_before = not_before
         self.acknowledged = 0
-
-    @property
-    def count(self) -> int:
-        """How many frames there are."""
-        return len(self._frames) // self._size
 
     def start(self) -> None:
         """Send the first frame as soon as it may be sent."""
@@ -67,38 +45,14 @@ class Player:
             raise
 
     def stop(self, error: CommandError) -> None:
-        """Send no more than the frame that leaves nothing pressed, then fail with `error`."""
+        """Send no more than what lets go, then fail with `error`."""
         if self._error is not None or self._finished.done():
             return
         self._error = error
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-            self._release()
-
-    def _send(self) -> None:
-        self._timer = None
-        start = self._next * self._size
-        hold = self._holds if isinstance(self._holds, float) else self._holds[self._next]
-        self.not_before = self._loop.time() + hold
-        self._next += 1
-        exchange = self._exchange
-        exchange.frame = self._frames[start : start + self._size]
-        exchange.tries = 0
-        self._conversation.submit(exchange)
-
-    def _answered(self, answer: Answer | CommandError) -> None:
-        if isinstance(answer, CommandError):
-            self._error = self._error or answer
-            self._release()
-            return
-        self.acknowledged += 1
-        if self._error is not None:
-            self._release()
-        elif self.acknowledged == self.count:
-            self._finished.set_result(None)
-        else:
-            self._go_on()
+            self._let_go()
 
     def _go_on(self) -> None:
         if self.not_before <= self._loop.time():
@@ -106,14 +60,46 @@ class Player:
         else:
             self._timer = self._loop.call_at(self.not_before, self._send)
 
-    def _release(self) -> None:
-        frame, command = self._rest, Command.SEND_KB_GENERAL_DATA
-        self._conversation.submit(Exchange(frame, command, self._released, repeatable=True))
+    def _send(self) -> None:
+        self._timer = None
+        frame = self._score.frames[self._next]
+        self.not_before = self._loop.time() + self._score.hold(self._next)
+        self._next += 1
+        exchange = self._exchange
+        exchange.frame = frame
+        exchange.command = command_of(frame)
+        exchange.repeatable = is_repeatable(frame)
+        exchange.tries = 0
+        self._conversation.submit(exchange)
 
-    def _released(self, answer: Answer | CommandError) -> None:
-        if self._finished.done():
-            return
-        error = self._error or CancelledCommandError("stopped")
+    def _answered(self, answer: Answer | CommandError) -> None:
         if isinstance(answer, CommandError):
-            error = OutcomeUnknownError(f"{error}; the keys may still be down: {answer}")
-        self._finished.set_exception(error)
+            self._error = self._error or answer
+            self._let_go()
+            return
+        self.acknowledged += 1
+        if self._error is not None:
+            self._let_go()
+        elif self.acknowledged == self._count:
+            self._finished.set_result(None)
+        else:
+            self._go_on()
+
+    def _let_go(self) -> None:
+        self._resting = len(self._score.rest)
+        if not self._resting:
+            self._end()
+        for frame in self._score.rest:
+            exchange = Exchange(frame, command_of(frame), self._rested, repeatable=True)
+            self._conversation.submit(exchange)
+
+    def _rested(self, answer: Answer | CommandError) -> None:
+        self._resting -= 1
+        if isinstance(answer, CommandError):
+            self._error = OutcomeUnknownError(f"{self._error}; something may still be pressed")
+        if not self._resting:
+            self._end()
+
+    def _end(self) -> None:
+        if not self._finished.done():
+            self._finished.set_exception(self._error or CancelledCommandError("stopped"))

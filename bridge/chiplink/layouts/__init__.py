@@ -42,6 +42,8 @@ class Layout:
     title: str
     table: bytes = field(repr=False)
     characters: frozenset[str] = field(repr=False)
+    spoiled: frozenset[str] = field(repr=False)
+    """What no key types rightly while Caps Lock is lit."""
 
     def strokes(self, char: str) -> tuple[tuple[int, int], ...]:
         """(usage, modifier bits) of each stroke that types `char`; KeyError if none do."""
@@ -78,7 +80,13 @@ def load(name: str) -> Layout:
     data = msgspec.json.decode((FOLDER / f"{name}.json").read_bytes(), type=_File)
     flags = dict.fromkeys(data.caps_inverts, CAPS_INVERTS)
     flags |= dict.fromkeys(data.caps_spoils, CAPS_SPOILS)
-    return Layout(name, data.title, _table(data.keys, flags), frozenset(data.keys))
+    return Layout(
+        name,
+        data.title,
+        _table(data.keys, flags),
+        frozenset(data.keys),
+        frozenset(data.caps_spoils),
+    )
 
 
 def _table(keys: dict[str, str], flags: dict[str, int]) -> bytes:

@@ -122,6 +122,35 @@ def status_words(status: int) -> str:
     return f"the chip answered with the unknown status {status:02X}h"
 
 
+_READS = frozenset({Command.GET_INFO, Command.GET_PARA_CFG, Command.GET_USB_STRING})
+_STATES = frozenset({Command.SEND_KB_GENERAL_DATA, Command.SEND_KB_MEDIA_DATA})
+_ABSOLUTE_WHEEL_AT = 11
+_MOTION = slice(7, 10)
+
+
+def command_of(frame: bytes) -> int:
+    """Return the command code of a frame that we built."""
+    return frame[3]
+
+
+def is_read(command: int) -> bool:
+    """Whether a command only asks."""
+    return command in _READS
+
+
+def is_repeatable(frame: bytes) -> bool:
+    """Whether sending the frame twice does what sending it once does.
+
+    Keyboard, media and absolute positions are states; motion, wheel and custom HID add up.
+    """
+    command = frame[3]
+    if command == Command.SEND_MS_ABS_DATA:
+        return frame[_ABSOLUTE_WHEEL_AT] == 0
+    if command == Command.SEND_MS_REL_DATA:
+        return not any(frame[_MOTION])
+    return command in _STATES or command in _READS
+
+
 def get_info(address: int) -> bytes:
     """Build GET_INFO (section 2.2.1)."""
     return encode(address, Command.GET_INFO, b"")

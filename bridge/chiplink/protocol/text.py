@@ -5,7 +5,12 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
-from chiplink.exceptions import BadPayloadError, TooLargeError, UnsupportedCharactersError
+from chiplink.exceptions import (
+    BadPayloadError,
+    RefusedError,
+    TooLargeError,
+    UnsupportedCharactersError,
+)
 
 if TYPE_CHECKING:
     from chiplink.layouts import Layout
@@ -13,11 +18,12 @@ if TYPE_CHECKING:
 _SHOWN = 20
 
 
-def prepare(text: str, layout: Layout, limit: int) -> str:
+def prepare(text: str, layout: Layout, limit: int, *, caps_lit: bool = False) -> str:
     """Return `text` in NFC with one newline a line end.
 
-    Raises TooLargeError beyond `limit` characters, UnsupportedCharactersError naming
-    what `layout` cannot type, BadPayloadError when there is nothing to type.
+    Raises TooLargeError beyond `limit` characters, UnsupportedCharactersError naming what
+    `layout` cannot type, RefusedError for what it cannot type while Caps Lock is lit,
+    BadPayloadError when there is nothing to type.
     """
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
@@ -35,6 +41,8 @@ def prepare(text: str, layout: Layout, limit: int) -> str:
             f"the layout {layout.name} cannot type: {shown}{more}",
             public=f"the layout {layout.name} cannot type {len(missing)} of the characters",
         )
+    if caps_lit and not layout.spoiled.isdisjoint(text):
+        raise RefusedError("Caps Lock is lit: some of the characters cannot be typed; put it out")
     return text
 
 

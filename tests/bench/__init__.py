@@ -1,0 +1,1 @@
+"""Benchmarks: ratios to something else that is measured in the same run."""
