@@ -63,6 +63,7 @@ class CommandLine:
         self._arrived = asyncio.Event()
         self._running: _Begun | None = None
         self._serving = False
+        self._ended = False
         self._urgent: set[asyncio.Task[None]] = set()
         self._seen: OrderedDict[str, _Memory] = OrderedDict()
 
@@ -81,9 +82,21 @@ class CommandLine:
                 await self._work()
         finally:
             self._serving = False
-            self._drop(CancelledCommandError("chiplink is stopping"))
-            for task in self._urgent:
-                task.cancel()
+            self._ended = True
+            await self._answer_the_rest(CancelledCommandError("chiplink is stopping"))
+
+    async def _answer_the_rest(self, error: CommandError) -> None:
+        if self._running is not None:
+            request, ending = self._running
+            self._running = None
+            asyncio.ensure_future(ending).cancel()
+            self._finish(request, error)
+        self._drop(error)
+        urgent = list(self._urgent)
+        for task in urgent:
+            task.cancel()
+        if urgent:
+            await asyncio.wait(urgent)
 
     async def _work(self) -> None:
         while self._running is not None or self._waiting:
@@ -106,6 +119,8 @@ class CommandLine:
             self._finish(request, error)
 
     def _accept(self, request: CommandRequest) -> None:
+        if self._ended:
+            raise CancelledCommandError("chiplink is stopping")
         row = self._device.rows.get(request.key)
         if row is None or not row.takes_commands:
             raise UnknownKeyError(f"{request.key!r} is no command of {request.device}")
@@ -184,7 +199,9 @@ class CommandLine:
         else:
             fields = {"value": outcome.value, "detail": outcome.detail}
             result = request.result(Phase.DONE, now, **fields)
-        if not isinstance(outcome, DuplicateError):
+        if isinstance(outcome, QueueFullError) and request.id is not None:
+            self._seen.pop(request.id, None)  # it may be tried again under its id
+        elif not isinstance(outcome, DuplicateError):
             self._remember_result(result)
         self._report(result)
 
@@ -216,14 +233,17 @@ class CommandLine:
             self._seen.move_to_end(result.id)
 
     def _forget(self, now: float) -> None:
-        """Drop what finished long ago; what still waits or runs stays, within the bound."""
-        for request_id, memory in list(self._seen.items()):
-            if memory.finished_at is not None and now - memory.finished_at >= MEMORY:
-                del self._seen[request_id]
-            elif memory.finished_at is not None:
+        """Drop what finished long ago, or first; what waits or runs is never forgotten."""
+        excess = len(self._seen) - MAX_REMEMBERED + 1
+        gone: list[str] = []
+        for name, memory in self._seen.items():
+            if memory.finished_at is None:
+                continue
+            if len(gone) >= excess and now - memory.finished_at < MEMORY:
                 break
-        while len(self._seen) >= MAX_REMEMBERED:
-            self._seen.popitem(last=False)
+            gone.append(name)
+        for name in gone:
+            del self._seen[name]
 
 
 class _Memory:

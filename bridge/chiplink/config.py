@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +19,7 @@ from chiplink.mqtt.descriptor import MAX_DEVICES
 from chiplink.mqtt.topics import RESERVED, is_name
 from chiplink.mqtt.url import parse_broker
 from chiplink.secret_files import read_secret
-from chiplink.tables import nearest, read_table
+from chiplink.tables import key_path, nearest, read_table
 from chiplink.transport.url import parse_port
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 MAX_FILE = 1024 * 1024
 """Bytes of a configuration file."""
+
+MAX_SECRETS = 64
+MAX_TOPIC = 200
+"""Secrets of a node; characters of a topic."""
 
 DEFAULT_PATH = Path("/etc/chiplink/chiplink.toml")
 
@@ -112,7 +116,7 @@ class Config:
     node: str
     broker: Broker
     homeassistant: HomeAssistantTable
-    secrets: dict[str, str]
+    secrets: dict[str, str] = field(repr=False)
     devices: tuple[DeviceConfig, ...]
 
 
@@ -129,7 +133,7 @@ def load_config(path: Path) -> Config:
         tables = tomllib.loads(text.decode())
     except UnicodeDecodeError as error:
         raise ConfigError([f"{path}: not UTF-8 at byte {error.start}"]) from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError([f"{path}: not TOML: {error}"]) from error
     return check_config(tables)
 
@@ -146,6 +150,8 @@ def check_config(tables: dict[str, Any]) -> Config:
     homeassistant = read_table(
         HomeAssistantTable, tables.get("homeassistant", {}), "homeassistant", problems
     )
+    if homeassistant is not None:
+        _check_topics(homeassistant, problems)
     secrets = _secrets(tables.get("secrets", {}), problems)
     devices = _devices(tables.get("device", {}), broker, problems)
     if problems or node is None or broker is None or homeassistant is None:
@@ -153,6 +159,13 @@ def check_config(tables: dict[str, Any]) -> Config:
     return Config(
         node=node, broker=broker, homeassistant=homeassistant, secrets=secrets, devices=devices
     )
+
+
+def _check_topics(table: HomeAssistantTable, problems: list[str]) -> None:
+    for key in ("discovery_prefix", "status_topic"):
+        topic = getattr(table, key)
+        if not topic or len(topic) > MAX_TOPIC or any(sign in topic for sign in "+#\0"):
+            problems.append(f"homeassistant.{key}: {topic[:40]!r} is no topic")
 
 
 def _node(table: Any, problems: list[str]) -> str | None:
@@ -172,13 +185,12 @@ def _check_name(name: str, path: str, problems: list[str]) -> None:
 
 def _broker(table: Any, problems: list[str]) -> Broker | None:
     mqtt = read_table(MqttTable, table, "mqtt", problems)
-    url = table.get("url") if isinstance(table, dict) else None
+    if mqtt is None:
+        return None
     try:
-        broker = parse_broker(url) if isinstance(url, str) else None
+        broker = parse_broker(mqtt.url)
     except ConfigError as error:
         problems.append(f"mqtt.url: {error}")
-        return None
-    if mqtt is None or broker is None:
         return None
     if broker.password is not None:
         problems.append("mqtt.url: no password here; put it into a file and name it password_file")
@@ -190,7 +202,8 @@ def _broker(table: Any, problems: list[str]) -> Broker | None:
         problems.append("mqtt.cert_file: a client certificate needs cert_file and key_file")
     if not broker.tls and (mqtt.ca_file or mqtt.cert_file):
         problems.append("mqtt.ca_file: only with mqtts:// or wss://")
-    password = read_secret(mqtt.password_file, mqtt.password_env, "mqtt.password_file", problems)
+    source = "mqtt.password_file" if mqtt.password_file is not None else "mqtt.password_env"
+    password = read_secret(mqtt.password_file, mqtt.password_env, source, problems)
     return replace(
         broker,
         password=password,
@@ -206,8 +219,10 @@ def _secrets(table: Any, problems: list[str]) -> dict[str, str]:
     if not isinstance(table, dict):
         problems.append("secrets: expected a table [secrets]")
         return secrets
+    if len(table) > MAX_SECRETS:
+        problems.append(f"secrets: {len(table)} secrets; at most {MAX_SECRETS}")
     for name, item in table.items():
-        path = f"secrets.{name}"
+        path = key_path("secrets", name)
         _check_name(name, path, problems)
         secret = read_table(SecretTable, item, path, problems)
         if secret is None:
@@ -230,7 +245,7 @@ def _devices(table: Any, broker: Broker | None, problems: list[str]) -> tuple[De
     devices: list[DeviceConfig] = []
     holders: dict[str, str] = {}
     for name, item in table.items():
-        path = f"device.{name}"
+        path = key_path("device", name)
         _check_name(name, path, problems)
         device = _device(name, item, broker, problems)
         if device is None:
@@ -245,9 +260,9 @@ def _devices(table: Any, broker: Broker | None, problems: list[str]) -> tuple[De
 def _device(
     name: str, table: Any, broker: Broker | None, problems: list[str]
 ) -> DeviceConfig | None:
-    path = f"device.{name}"
+    path = key_path("device", name)
     chip = table.get("chip") if isinstance(table, dict) else None
-    if chip is not None and chip not in CHIPS:
+    if isinstance(chip, str) and chip not in CHIPS:
         problems.append(f"{path}.chip: unknown chip {chip!r}{nearest(str(chip), list(CHIPS))}")
         return None
     config = read_table(_TABLES.get(str(chip), Ch9329Table), table, path, problems)
@@ -259,7 +274,7 @@ def _device(
 def _ch9329(
     name: str, config: Ch9329Table, broker: Broker | None, problems: list[str]
 ) -> DeviceConfig | None:
-    path = f"device.{name}"
+    path = key_path("device", name)
     if config.layout not in layouts.names():
         hint = nearest(config.layout, list(layouts.names()))
         problems.append(f"{path}.layout: unknown layout {config.layout!r}{hint}")

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chiplink.driver.ch9329 import Ch9329
+from chiplink.exceptions import ConfigError, LocalMisuseError
+from chiplink.mqtt.descriptor import descriptor
 from chiplink.mqtt.session import Session, SessionSettings
 from chiplink.node import Node
 from chiplink.ports import make_port
 from chiplink.state import StateFile, default_folder
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from chiplink.config import Config
     from chiplink.driver.device import Device
 
@@ -36,6 +38,15 @@ def make_devices(config: Config, state: StateFile) -> list[Device]:
         )
         for device in config.devices
     ]
+
+
+def check_bridge(config: Config) -> None:
+    """Raise ConfigError for what only shows when everything is put together."""
+    nowhere = StateFile(Path(os.devnull))
+    try:
+        descriptor(config.node, Node(make_devices(config, nowhere)))
+    except LocalMisuseError as error:
+        raise ConfigError([f"device: {error}"]) from error
 
 
 class Bridge:

@@ -13,6 +13,11 @@ TRUSTED = ("/run/credentials/", "/run/secrets/")
 """Where systemd and containers mount secrets, with permissions of their own."""
 
 
+def _trusted() -> tuple[str, ...]:
+    given = os.environ.get("CREDENTIALS_DIRECTORY")
+    return (*TRUSTED, f"{given}/") if given else TRUSTED
+
+
 def read_secret(file: str | None, env: str | None, path: str, problems: list[str]) -> str | None:
     """Return the secret, or None with a line in `problems`, or None if neither is given."""
     if file is not None:
@@ -30,10 +35,13 @@ def _from_file(file: Path, path: str, problems: list[str]) -> str | None:
         with file.open("rb") as stream:
             mode = os.fstat(stream.fileno()).st_mode
             content = stream.read(MAX_SECRET + 1)
+    except ValueError:
+        problems.append(f"{path}: {str(file)!r} is no file name")
+        return None
     except OSError as error:
         problems.append(f"{path}: {file} cannot be read: {error.strerror}")
         return None
-    if mode & (stat.S_IRWXG | stat.S_IRWXO) and not str(file).startswith(TRUSTED):
+    if mode & (stat.S_IRWXG | stat.S_IRWXO) and not str(file).startswith(_trusted()):
         problems.append(f"{path}: others may read {file}; run: chmod 600 {file}")
         return None
     return _text(content, file, path, problems)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import json
+import re
 from enum import StrEnum
 from typing import Any, TypeVar, get_args
 
 import msgspec
+
+_BARE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -29,32 +33,36 @@ def nearest(word: str, known: list[str]) -> str:
 
 
 def read_table(kind: type[T], table: Any, path: str, problems: list[str]) -> T | None:
-    """Return `table` as a `kind`, or None with a line in `problems` for each mistake."""
+    """Return `table` as a `kind`, with a line in `problems` for each mistake.
+
+    A key with a mistake gets its default, so that the rest can be checked too; None where
+    a required one has none.
+    """
     if not isinstance(table, dict):
         problems.append(f"{path}: expected a table [{path}]")
         return None
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    count = len(problems)
     values: dict[str, Any] = {}
     for key, value in table.items():
         if key not in fields:
-            problems.append(f"{path}.{key}: unknown key{nearest(key, list(fields))}")
+            problems.append(f"{key_path(path, key)}: unknown key{nearest(key, list(fields))}")
             continue
-        values[fields[key].name] = _convert(value, fields[key].type, f"{path}.{key}", problems)
+        try:
+            values[fields[key].name] = msgspec.convert(value, fields[key].type)
+        except msgspec.ValidationError as error:
+            problems.append(f"{path}.{key}: {_explain(value, fields[key].type, str(error))}")
     problems.extend(
         f"{path}.{key}: missing; it is required"
         for key, field in fields.items()
         if field.required and key not in table
     )
-    return kind(**values) if len(problems) == count else None
+    needed = {field.name for field in fields.values() if field.required}
+    return kind(**values) if needed <= values.keys() else None
 
 
-def _convert(value: Any, kind: Any, path: str, problems: list[str]) -> Any:
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        problems.append(f"{path}: {_explain(value, kind, str(error))}")
-        return None
+def key_path(path: str, key: str) -> str:
+    """Return a key's place in the file; names that need quotes get them, on one line."""
+    return f"{path}.{key}" if _BARE.fullmatch(key) else f"{path}.{json.dumps(key)[:80]}"
 
 
 def _explain(value: Any, kind: Any, message: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import cpu, latency, memory
+from tests.bench import cpu, frames, latency, memory
 
-BENCHES = {"latency": latency.run, "cpu": cpu.run, "memory": memory.run}
+BENCHES = {"frames": frames.run, "latency": latency.run, "cpu": cpu.run, "memory": memory.run}
 
 
 def main() -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chiplink.config import DEFAULT_PATH, load_config
-from chiplink.daemon import run_bridge
+from chiplink.daemon import check_bridge, run_bridge
 
 if TYPE_CHECKING:
     import argparse
@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Check the configuration, then run until SIGTERM or SIGINT."""
     config = load_config(options.config)
+    check_bridge(config)
     if options.check:
         print(f"{options.config}: good; {len(config.devices)} device(s)")
         return 0

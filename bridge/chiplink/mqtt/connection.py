@@ -129,6 +129,11 @@ class Connection:
             self._task.cancel()
             await asyncio.wait((self._task,))
 
+    def restart(self, reason: str) -> None:
+        """End this connection and try again after a while."""
+        self._taken, self._reason = False, reason
+        self._closed.set()
+
     def publish(self, message: Message) -> int:
         """Send `message` and return its mid; raises BrokerError when not connected."""
         info = self._live().publish(

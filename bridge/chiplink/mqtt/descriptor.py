@@ -29,11 +29,16 @@ _OWN = frozenset({"gated", "urgent", "urgent_value"})
 def descriptor(node: str, view: NodeView) -> bytes:
     """Return the descriptor as JSON; raises LocalMisuseError beyond its bounds."""
     devices = [_device(device) for device in view.devices.values()]
+    if any(len(device["rows"]) > MAX_ROWS for device in devices):
+        raise LocalMisuseError(f"a device has more than {MAX_ROWS} rows")
     payload = msgspec.json.encode(
         {"schema": SCHEMA, "node": node, "version": __version__, "devices": devices}
     )
     if len(payload) > MAX_SIZE or len(devices) > MAX_DEVICES:
-        raise LocalMisuseError(f"the descriptor is too large: {len(payload)} bytes")
+        raise LocalMisuseError(
+            f"{len(devices)} devices make a descriptor of {len(payload)} bytes; at most"
+            f" {MAX_DEVICES} devices and {MAX_SIZE} bytes: divide them among several nodes"
+        )
     return payload
 
 

@@ -6,6 +6,8 @@ import socket
 import ssl
 from typing import TYPE_CHECKING
 
+from chiplink.exceptions import ChiplinkError
+
 if TYPE_CHECKING:
     from chiplink.mqtt.url import Broker
 
@@ -46,6 +48,6 @@ def explain_exception(broker: Broker, error: BaseException) -> str:
         return f"the broker's host name {broker.host!r} cannot be resolved"
     if isinstance(error, TimeoutError):
         return f"the broker {broker} does not answer; check host, port and firewall"
-    if isinstance(error, FileNotFoundError):
-        return f"TLS file not found: {error.filename}"
+    if isinstance(error, ChiplinkError):
+        return str(error)
     return f"the broker {broker}: {error}"

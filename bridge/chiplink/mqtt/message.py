@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something to publish; `seq` becomes a user property where MQTT 5 is spoken."""
+    """Something to publish; `seq` becomes a user property where MQTT 5 is spoken.
+
+    After `expires_at`, on the clock of `time.monotonic()`, it is not worth sending.
+    """
 
     topic: str
     payload: bytes
@@ -17,6 +20,7 @@ class Message:
     retain: bool = False
     seq: int | None = None
     correlation: bytes | None = None
+    expires_at: float | None = field(default=None, compare=False)
 
 
 class Incoming(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Outbox:
     """Messages in the order in which they should go out."""
 
     def __init__(self, counters: Counter[str]) -> None:
-        self._entries: OrderedDict[object, tuple[Message, float | None]] = OrderedDict()
+        self._entries: OrderedDict[object, Message] = OrderedDict()
         self._counters = counters
         self._events = 0
         self._bytes = 0
@@ -34,42 +35,37 @@ class Outbox:
     def put_state(self, message: Message) -> None:
         """Queue a retained message; it replaces an older one of its topic."""
         self._entries.pop(message.topic, None)
-        self._entries[message.topic] = (message, None)
+        self._entries[message.topic] = message
 
     def put_event(self, message: Message, now: float) -> None:
         """Queue an event or a result."""
-        self._add_event(message, now + EVENT_TTL)
+        self._add_event(replace(message, expires_at=now + EVENT_TTL))
         self._bound()
 
-    def put_back(self, messages: list[Message], now: float) -> None:
-        """Queue events again, in front, whose delivery was never confirmed."""
+    def put_back(self, messages: list[Message]) -> None:
+        """Queue events again, in front, whose delivery was never confirmed; states are left out."""
         for message in reversed(messages):
-            entry = self._add_event(message, now + EVENT_TTL)
-            self._entries.move_to_end(entry, last=False)
+            if not message.retain:
+                self._entries.move_to_end(self._add_event(message), last=False)
         self._bound()
 
     def take(self, now: float) -> Message | None:
         """Return the next message that is still worth sending, or None."""
         while self._entries:
-            key, (message, expires_at) = self._entries.popitem(last=False)
+            key, message = self._entries.popitem(last=False)
             if not isinstance(key, str):
                 self._forget_event(message)
-            if expires_at is None or now < expires_at:
+            if message.expires_at is None or now < message.expires_at:
                 return message
             self._counters["events_expired"] += 1
         return None
 
-    def drop_states(self) -> None:
-        """Forget states: all are about to be published anew."""
-        for key in [key for key in self._entries if isinstance(key, str)]:
-            del self._entries[key]
-
-    def _add_event(self, message: Message, expires_at: float) -> object:
-        entry = object()
-        self._entries[entry] = (message, expires_at)
+    def _add_event(self, message: Message) -> object:
+        key = object()
+        self._entries[key] = message
         self._events += 1
         self._bytes += len(message.payload)
-        return entry
+        return key
 
     def _forget_event(self, message: Message) -> None:
         self._events -= 1
@@ -78,6 +74,5 @@ class Outbox:
     def _bound(self) -> None:
         while self._events > MAX_EVENTS or self._bytes > MAX_BYTES:
             oldest = next(key for key in self._entries if not isinstance(key, str))
-            message, _expires_at = self._entries.pop(oldest)
-            self._forget_event(message)
+            self._forget_event(self._entries.pop(oldest))
             self._counters["events_dropped"] += 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import math
+import re
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,6 +22,9 @@ MAX_JSON = 64 * 1024
 """Bytes of a JSON command."""
 
 _BYTES_A_CHARACTER = 4
+_CHARACTERS_A_BYTE = 3
+_INTEGER = re.compile(rb"[+-]?[0-9]{1,20}")
+_NUMBER = re.compile(rb"[+-]?([0-9]{1,40}\.?[0-9]{0,40}|\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?")
 
 
 def encode_state(value: Scalar) -> bytes:
@@ -66,7 +71,7 @@ def _decode_enum(row: Row, payload: bytes) -> str | None:
 
 def _decode_int(row: Row, payload: bytes) -> int:
     try:
-        value = int(payload[:32])
+        value = int(_matching(_INTEGER, payload))
     except ValueError:
         raise BadPayloadError("the payload is a whole number") from None
     _check_range(row, value)
@@ -75,27 +80,36 @@ def _decode_int(row: Row, payload: bytes) -> int:
 
 def _decode_float(row: Row, payload: bytes) -> float:
     try:
-        value = float(payload[:64])
+        value = float(_matching(_NUMBER, payload))
     except ValueError:
         raise BadPayloadError("the payload is a number") from None
     _check_range(row, value)
     return value
 
 
+def _matching(form: re.Pattern[bytes], payload: bytes) -> bytes:
+    """Return `payload`; ValueError unless it has the form, which Python's own is wider than."""
+    if form.fullmatch(payload) is None:
+        raise ValueError
+    return payload
+
+
 def _check_range(row: Row, value: float) -> None:
     low = row.min if row.min is not None else float("-inf")
     high = row.max if row.max is not None else float("inf")
-    if not low <= value <= high:
+    if not (math.isfinite(value) and low <= value <= high):
         raise BadPayloadError(f"out of range: {row.min} to {row.max}")
 
 
 def _decode_bytes(row: Row, payload: bytes) -> bytes:
     limit = int(row.max or MAX_JSON)
+    if len(payload) > limit * _CHARACTERS_A_BYTE:
+        raise TooLargeError(f"at most {limit} bytes")
     try:
-        value = bytes.fromhex(payload[: limit * 3 + 1].decode("ascii"))
+        value = bytes.fromhex(payload.decode("ascii"))
     except (UnicodeDecodeError, ValueError):
         raise BadPayloadError("the payload is hex, for example 01ff2a") from None
-    if len(value) > limit or len(payload) > limit * 3:
+    if len(value) > limit:
         raise TooLargeError(f"at most {limit} bytes")
     return value
 
@@ -105,7 +119,7 @@ def _decode_json(_row: Row, payload: bytes) -> CommandValue:
         raise TooLargeError(f"{len(payload)} bytes; at most {MAX_JSON}")
     try:
         value: CommandValue = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise BadPayloadError("the payload is not JSON") from None
     return value
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 MAX_PER_SECOND = 20
 """Results of a device in a second; more are counted, not published."""
 
+MAX_WINDOWS = 64
+"""Devices whose window is kept; senders can invent names."""
+
 MAX_DETAIL = 500
 """Characters of `detail`."""
 
@@ -40,6 +43,10 @@ class ResultLimit:
     def allows(self, device: str, now: float) -> bool:
         """Count one result; whether it may go out."""
         second = int(now)
+        if len(self._windows) > MAX_WINDOWS:
+            self._windows = {
+                name: window for name, window in self._windows.items() if window[0] == second
+            }
         window, count = self._windows.get(device, (second, 0))
         if window != second:
             count = 0

@@ -107,7 +107,7 @@ class Session:
     def event(self, event: DeviceEvent) -> None:
         """Publish an event."""
         topic = self._topics.key(event.device, event.key)
-        self._put_event(Message(topic, encode_event(event), seq=self._next(topic)))
+        self._put_event(Message(topic, encode_event(event), seq=self._next(topic, event.device)))
 
     def availability(self, availability: Availability) -> None:
         """Publish whether a device answers."""
@@ -121,12 +121,15 @@ class Session:
             self._counters["results_suppressed"] += 1
             return
         topic, payload = self._topics.result(result.device), encode_result(result)
-        self._put_event(Message(topic, payload, seq=self._next(topic)))
+        self._put_event(Message(topic, payload, seq=self._next(topic, result.device)))
         if isinstance(result.origin, Origin):
             where = result.origin
             self._put_event(Message(where.response_topic, payload, correlation=where.correlation))
 
-    def _next(self, topic: str) -> int:
+    def _next(self, topic: str, device: str) -> int | None:
+        """Count a stream; one of a device that we do not have is not worth keeping."""
+        if device not in self._node.devices:
+            return None
         self._sequences[topic] += 1
         return self._sequences[topic]
 
@@ -152,14 +155,18 @@ class Session:
             self._idle.clear()
 
     def _send(self, message: Message) -> bool:
+        """Hand one message over; whether the connection still stands."""
         try:
             mid = self._connection.publish(message)
-        except (BrokerError, ValueError) as error:
+        except BrokerError as error:
             _LOG.debug("publishing failed: %s", error)
-            if not message.retain:
-                self._outbox.put_back([message], time.monotonic())
+            self._outbox.put_back([message])
             self._ready = False
             return False
+        except ValueError as error:
+            _LOG.warning("%s cannot be published: %s", message.topic, error)
+            self._counters["unsendable"] += 1
+            return True
         self._in_flight[mid] = message
         return True
 
@@ -229,9 +236,8 @@ class Session:
             self._counters["broker_lost"] += 1
         self._ready = False
         self.connected.clear()
-        unconfirmed = [message for message in self._in_flight.values() if not message.retain]
+        self._outbox.put_back(list(self._in_flight.values()))
         self._in_flight.clear()
-        self._outbox.put_back(unconfirmed, time.monotonic())
         self._node.unattended()
 
     def _end_greeting(self) -> None:
@@ -253,7 +259,9 @@ class Session:
             self._put_state(Message(self._topics.status, b"online", retain=True))
             self.connected.set()
         except (BrokerError, TimeoutError) as error:
-            _LOG.warning("the broker did not let us begin: %s", error or "no answer in time")
+            self._connection.restart(
+                f"the broker did not let us begin: {error or 'no answer in time'}"
+            )
         except Exception:  # noqa: BLE001 - the next connection may do better
             _LOG.exception("beginning with the broker failed")
 
@@ -271,7 +279,7 @@ class Session:
             self._tree = None
         for topic in tree.retained - self._own_topics():
             _LOG.info("clearing %s", topic)
-            self._connection.publish(Message(topic, b"", retain=True))
+            self._outbox.put_state(Message(topic, b"", retain=True))
         self._tree_done = True
 
     async def _subscribe(self) -> None:
@@ -307,7 +315,6 @@ class Session:
         return own
 
     def _publish_all(self) -> None:
-        self._outbox.drop_states()
         payload = descriptor(self._settings.node, self._node)
         self._put_state(Message(self._topics.descriptor, payload, retain=True))
         for device, online in self._node.available.items():

@@ -80,8 +80,8 @@ class Topics:
     def parse_command(self, topic: str) -> DeviceCommand | None:
         """Return the command that `topic` addresses, or None."""
         prefix, slash, name = topic.rpartition("/")
-        if name == "set":
-            return self._addressed(prefix, None)
+        if name == "set" and (command := self._addressed(prefix, None)):
+            return command
         prefix, _slash, word = prefix.rpartition("/")
         if word != "set" or not slash or ID.fullmatch(name) is None:
             return None

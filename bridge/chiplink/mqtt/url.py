@@ -11,6 +11,8 @@ from chiplink.exceptions import ConfigError
 PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 """Schemes and their usual ports."""
 
+_RIGHT = "write mqtt://host, mqtts://user@host:8883, ws:// or wss://"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broker:
@@ -53,23 +55,30 @@ class Broker:
 
 
 def parse_broker(text: str) -> Broker:
-    """Parse `mqtts://user@host:8883`; raises ConfigError with what would be right."""
-    parts = urlsplit(text)
-    if parts.scheme not in PORTS:
-        raise ConfigError([f"{text!r} is no broker: write mqtt://host or mqtts://user@host"])
-    if not parts.hostname:
-        raise ConfigError([f"{text!r} has no host: write {parts.scheme}://host"])
+    """Parse `mqtts://user@host:8883`; raises ConfigError with what would be right.
+
+    No message repeats the text: it may hold a password.
+    """
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname
+    except ValueError:
+        raise ConfigError([f"no broker; {_RIGHT}"]) from None
+    if parts.scheme not in PORTS or parts.query or parts.fragment or " " in parts.netloc:
+        raise ConfigError([f"no broker; {_RIGHT}"])
+    if not host:
+        raise ConfigError([f"no host; write {parts.scheme}://host"])
     try:
         port = parts.port
     except ValueError:
-        raise ConfigError([f"{text!r}: the port is a number from 1 to 65535"]) from None
+        port = 0
     if port == 0:
-        raise ConfigError([f"{text!r}: the port is a number from 1 to 65535"])
+        raise ConfigError(["the port is a number from 1 to 65535"])
     is_web = parts.scheme in ("ws", "wss")
     if not is_web and parts.path not in ("", "/"):
-        raise ConfigError([f"{text!r}: only ws:// and wss:// have a path"])
+        raise ConfigError(["only ws:// and wss:// have a path"])
     return Broker(
-        host=parts.hostname,
+        host=host,
         port=port or PORTS[parts.scheme],
         tls=parts.scheme in ("mqtts", "wss"),
         path=(parts.path or "/mqtt") if is_web else None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -15,6 +17,7 @@ SCHEMES = ("serial", "sim")
 """Kinds of ports that can be opened."""
 
 MAX_BAUD = 4_000_000
+_DIGITS = re.compile(r"[0-9]{1,7}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,10 @@ def parse_port(text: str) -> PortUrl:
     """Parse `serial:///dev/ttyUSB0?baud=9600`, a bare path, or `sim://`; raises ConfigError."""
     if text.startswith("/"):
         text = f"serial://{text}"
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise ConfigError([f"{text!r} is no port: write serial:///dev/… or a path"]) from None
     if parts.scheme not in SCHEMES:
         raise ConfigError([f"{text!r} is no port: write serial:///dev/… or a path"])
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -44,6 +50,8 @@ def parse_port(text: str) -> PortUrl:
     if options:
         raise ConfigError([f"unknown port option {next(iter(options))!r}; known: baud"])
     path = unquote(parts.netloc + parts.path)
+    if path.startswith("/"):
+        path = posixpath.normpath(path)
     if parts.scheme == "serial" and not path.startswith("/"):
         raise ConfigError([f"{text!r} needs three slashes: serial:///dev/…"])
     return PortUrl(parts.scheme, path, baud)
@@ -52,6 +60,6 @@ def parse_port(text: str) -> PortUrl:
 def _baud(text: str | None) -> int | None:
     if text is None:
         return None
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= MAX_BAUD:
+    if not _DIGITS.fullmatch(text) or not 0 < int(text) <= MAX_BAUD:
         raise ConfigError([f"baud={text!r} is no rate; write baud=9600"])
     return int(text)

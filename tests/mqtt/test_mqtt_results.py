@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from chiplink.exceptions import Code
+from chiplink.model import Phase, Result
+from chiplink.mqtt.results import ResultLimit, encode_result
+
+
+def encoded(**fields: Any) -> dict[str, Any]:
+    result = Result(**({"device": "kvm", "key": "type", "phase": Phase.DONE} | fields))
+    value: dict[str, Any] = json.loads(encode_result(result))
+    return value
+
+
+def test_the_smallest() -> None:
+    assert encoded() == {"key": "type", "phase": "done"}
+
+
+def test_a_success() -> None:
+    assert encoded(id="x", value={"level": "acked", "bytes": 5}, ms=12, detail="fine") == {
+        "id": "x",
+        "key": "type",
+        "phase": "done",
+        "value": {"level": "acked", "bytes": 5},
+        "detail": "fine",
+        "ms": 12,
+    }
+
+
+def test_a_failure() -> None:
+    fields = {"phase": Phase.FAILED, "error": Code.QUEUE_FULL, "detail": "32 wait", "ms": 0}
+    assert encoded(**fields) == {
+        "key": "type",
+        "phase": "failed",
+        "error": "queue_full",
+        "detail": "32 wait",
+        "ms": 0,
+    }
+
+
+def test_an_announcement() -> None:
+    assert encoded(id="x", phase=Phase.ACCEPTED, expect_ms=1500, ms=3) == {
+        "id": "x",
+        "key": "type",
+        "phase": "accepted",
+        "expect_ms": 1500,
+        "ms": 3,
+    }
+
+
+@pytest.mark.parametrize("value", [False, 0, "", [], {}])
+def test_a_value_that_is_empty_is_a_value(value: Any) -> None:
+    assert encoded(value=value)["value"] == value
+
+
+def test_what_is_the_bridge_s_own_does_not_go_out() -> None:
+    assert set(encoded(public="words", origin=object())) == {"key", "phase"}
+
+
+def test_a_detail_has_500_characters_at_most() -> None:
+    assert encoded(detail="ä" * 500)["detail"] == "ä" * 500
+    assert encoded(detail="ä" * 501)["detail"] == "ä" * 500
+
+
+def test_20_a_second() -> None:
+    limit = ResultLimit()
+    assert [limit.allows("kvm", 7.0 + number / 100) for number in range(21)] == [True] * 20 + [
+        False
+    ]
+
+
+def test_the_next_second_is_a_new_one() -> None:
+    limit = ResultLimit()
+    for _ in range(50):
+        limit.allows("kvm", 7.5)
+    assert [limit.allows("kvm", 8.5) for _ in range(21)] == [True] * 20 + [False]
+
+
+def test_devices_are_counted_apart() -> None:
+    limit = ResultLimit()
+    for _ in range(21):
+        limit.allows("kvm", 7.0)
+    assert limit.allows("lan", 7.0)
+    assert not limit.allows("kvm", 7.0)
+
+
+def test_names_that_come_from_outside_are_not_kept_for_ever() -> None:
+    limit = ResultLimit()
+    for number in range(5000):
+        limit.allows(f"d{number}", float(number))
+    assert len(limit._windows) < 5000
