@@ -61,6 +61,7 @@ class CommandLine:
         self._report = report
         self._waiting: deque[CommandRequest] = deque()
         self._arrived = asyncio.Event()
+        self._changed = asyncio.Event()
         self._running: _Begun | None = None
         self._serving = False
         self._ended = False
@@ -108,6 +109,7 @@ class CommandLine:
                     await self._complete(running)
                 finally:
                     self._running = None
+                    self._changed.set()
 
     def submit(self, request: CommandRequest) -> None:
         """Queue `request`, or report at once why not."""
@@ -136,16 +138,30 @@ class CommandLine:
         self._arrived.set()
 
     def _overtake(self, request: CommandRequest) -> None:
-        if request.key == "cancel":
+        is_cancel = request.key == "cancel"
+        if len(self._urgent) >= MAX_URGENT * (1 + is_cancel):
+            raise QueueFullError(f"{MAX_URGENT} urgent commands are running already")
+        if is_cancel:
             self._drop(CancelledCommandError("cancelled"))
             self._device.abort()
-            self._finish(request, Outcome())
-            return
-        if len(self._urgent) >= MAX_URGENT:
-            raise QueueFullError(f"{MAX_URGENT} urgent commands are running already")
-        task = asyncio.get_running_loop().create_task(self._carry_out(request))
+            if self._running is None:
+                self._finish(request, Outcome())
+                return
+        work = self._cancel(request) if is_cancel else self._carry_out(request)
+        task = asyncio.get_running_loop().create_task(work)
         self._urgent.add(task)
         task.add_done_callback(self._urgent.discard)
+
+    async def _cancel(self, request: CommandRequest) -> None:
+        """Answer when what was stopped has let go."""
+        try:
+            while self._running is not None:
+                await self._changed.wait()
+                self._changed.clear()
+        except asyncio.CancelledError:
+            self._finish(request, CancelledCommandError("chiplink is stopping"))
+            raise
+        self._finish(request, Outcome())
 
     def _drop(self, error: CommandError) -> None:
         while self._waiting:

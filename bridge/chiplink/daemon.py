@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chiplink.driver.ch9329 import Ch9329
@@ -19,6 +17,8 @@ from chiplink.ports import make_port
 from chiplink.state import StateFile, default_folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from chiplink.config import Config
     from chiplink.driver.device import Device
 
@@ -42,7 +42,7 @@ def make_devices(config: Config, state: StateFile) -> list[Device]:
 
 def check_bridge(config: Config) -> None:
     """Raise ConfigError for what only shows when everything is put together."""
-    nowhere = StateFile(Path(os.devnull))
+    nowhere = StateFile(None)
     try:
         descriptor(config.node, Node(make_devices(config, nowhere)))
     except LocalMisuseError as error:

@@ -28,11 +28,11 @@ def default_folder() -> Path:
 
 
 class StateFile:
-    """One node's state; an unreadable file counts as an empty one."""
+    """One node's state; an unreadable file counts as an empty one, no path keeps nothing."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._content = _read(path)
+        self._content: dict[str, dict[str, Any]] = {} if path is None else _read(path)
 
     def section(self, name: str) -> MutableMapping[str, Any]:
         """Return what one device remembers; setting an item writes the file."""
@@ -44,6 +44,8 @@ class StateFile:
 
     def write(self) -> None:
         """Replace the file; a full disk is logged, not raised."""
+        if self._path is None:
+            return
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=".state-")

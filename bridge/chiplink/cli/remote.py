@@ -39,7 +39,8 @@ class _Client:
     async def __aenter__(self) -> Connection:
         self._connection.start()
         try:
-            await asyncio.wait_for(asyncio.shield(self._up), FIND_DEADLINE + 10)
+            async with asyncio.timeout(FIND_DEADLINE + 10):
+                await asyncio.shield(self._up)
         except BaseException:
             await self._connection.stop()
             raise
@@ -105,7 +106,8 @@ def _devices(payload: bytes, key: str) -> list[str]:
 async def _await_result(client: _Client, request_id: str) -> None:
     deadline = RESULT_DEADLINE
     while True:
-        message = await asyncio.wait_for(client.messages.get(), deadline)
+        async with asyncio.timeout(deadline):
+            message = await client.messages.get()
         try:
             result: dict[str, Any] = msgspec.json.decode(message.payload)
         except msgspec.DecodeError:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from chiplink import layouts
@@ -45,6 +47,9 @@ POLL_IDLE = 10.0
 IN_USE = 60.0
 """Seconds after a command for which the chip counts as used."""
 
+FRESH = 0.25
+"""Seconds for which a look at the chip is as good as a new one."""
+
 RELEASE_DEADLINE = 1.0
 """Seconds that letting go of all keys may take when the program ends."""
 
@@ -79,7 +84,8 @@ class Ch9329:
         self._counters: Counter[str] = Counter()
         self._conversation: Conversation | None = None
         self._info: Info | None = None
-        self._used_at = float("-inf")
+        self._used_at = self._info_at = float("-inf")
+        self._attention = asyncio.Event()
         self._published: dict[str, Scalar] = {}
         self._emit: Emit = _nobody
         self._hands = Hands(settings.address)
@@ -130,8 +136,24 @@ class Ch9329:
         if self.rows[request.key].gated:
             self._arming.check()
             self._check_computer()
+        if not self._in_use:
+            self._attention.set()
         self._used_at = time.monotonic()
-        return command(request, started)
+        ending = command(request, started)
+        return self._confirmed(ending) if self.rows[request.key].gated else ending
+
+    async def _confirmed(self, ending: Awaitable[Outcome]) -> Outcome:
+        """Look once more whether the computer is there: the chip acknowledges without one too."""
+        outcome = await ending
+        if time.monotonic() - self._info_at > FRESH and self._conversation is not None:
+            await self._poll(self._conversation)
+        if self._info is not None and not self._info.usb:
+            raise OutcomeUnknownError("the computer went away")
+        return outcome
+
+    @property
+    def _in_use(self) -> bool:
+        return time.monotonic() - self._used_at < IN_USE
 
     def abort(self) -> None:
         """Stop what is being played."""
@@ -205,7 +227,8 @@ class Ch9329:
             self._conversation = None
             self._info = None
             try:
-                await asyncio.wait_for(self._let_go(), RELEASE_DEADLINE)
+                async with asyncio.timeout(RELEASE_DEADLINE):
+                    await self._let_go()
             except (TimeoutError, CommandError):
                 self._counters["unreleased"] += 1
             finally:
@@ -230,7 +253,7 @@ class Ch9329:
                 self._settings.address,
                 on_info=self._note_info,
                 on_hid=self._note_hid,
-                on_dead=lambda error: None if dead.done() else dead.set_result(error),
+                on_dead=partial(self._note_dead, dead),
                 counters=self._counters,
             )
             try:
@@ -253,8 +276,10 @@ class Ch9329:
 
     async def _watch(self, conversation: Conversation, dead: asyncio.Future[ChiplinkError]) -> None:
         while True:
-            in_use = time.monotonic() - self._used_at < IN_USE
-            await asyncio.wait([dead], timeout=POLL_BUSY if in_use else POLL_IDLE)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL_BUSY if self._in_use else POLL_IDLE):
+                    await self._attention.wait()
+            self._attention.clear()
             if dead.done():
                 raise dead.result()
             await self._poll(conversation)
@@ -266,8 +291,14 @@ class Ch9329:
         except CommandError:
             self._counters["polls_failed"] += 1
 
+    def _note_dead(self, dead: asyncio.Future[ChiplinkError], error: ChiplinkError) -> None:
+        if not dead.done():
+            dead.set_result(error)
+        self._attention.set()
+
     def _note_info(self, info: Info) -> None:
         self._info = info
+        self._info_at = time.monotonic()
         self._publish("usb", info.usb)
         self._publish("num_lock", info.num_lock)
         self._publish("caps_lock", info.caps_lock)

@@ -17,6 +17,7 @@ from chiplink.exceptions import (
     ChipError,
     CommandError,
     DeadlineError,
+    OfflineError,
     OutcomeUnknownError,
     PortError,
     ProbeError,
@@ -122,7 +123,7 @@ class Conversation:
     def submit(self, exchange: Exchange, *, first: bool = False) -> None:
         """Send when it is its turn; `first` overtakes what waits."""
         if self._dead:
-            exchange.done(OutcomeUnknownError("the connection to the chip is lost"))
+            exchange.done(OfflineError("the connection to the chip is lost"))
             return
         if len(self._waiting) >= MAX_WAITING:
             exchange.done(OutcomeUnknownError("too many frames wait for the chip"))
@@ -265,7 +266,8 @@ class Conversation:
         try:
             self._transport.write(frame)
             size = len(frame) + _LONGEST_ANSWER
-            await asyncio.wait_for(self._info_seen, answer + self.wire_time(size))
+            async with asyncio.timeout(answer + self.wire_time(size)):
+                await self._info_seen
         except TimeoutError:
             return False
         except PortError as error:
@@ -298,11 +300,13 @@ class Conversation:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        pending = ([self._current] if self._current else []) + list(self._waiting)
-        self._current = None
+        current, self._current = self._current, None
+        waiting = list(self._waiting)
         self._waiting.clear()
-        for exchange in pending:
-            exchange.done(error)
+        if current is not None:
+            current.done(error)
+        for exchange in waiting:
+            exchange.done(OfflineError("the connection to the chip is lost"))
 
 
 def _answers(reply: Reply, exchange: Exchange) -> bool:

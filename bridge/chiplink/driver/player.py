@@ -6,7 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from chiplink.driver.conversation import Exchange
-from chiplink.exceptions import CancelledCommandError, CommandError, OutcomeUnknownError
+from chiplink.exceptions import (
+    CancelledCommandError,
+    CommandError,
+    OfflineError,
+    OutcomeUnknownError,
+)
 from chiplink.protocol.ch9329 import command_of, is_repeatable
 
 if TYPE_CHECKING:
@@ -74,6 +79,8 @@ class Player:
 
     def _answered(self, answer: Answer | CommandError) -> None:
         if isinstance(answer, CommandError):
+            if self.acknowledged and isinstance(answer, OfflineError):
+                answer = OutcomeUnknownError(str(answer))
             self._error = self._error or answer
             self._let_go()
             return
@@ -96,9 +103,15 @@ class Player:
     def _rested(self, answer: Answer | CommandError) -> None:
         self._resting -= 1
         if isinstance(answer, CommandError):
-            self._error = OutcomeUnknownError(f"{self._error}; something may still be pressed")
+            self._error = self._doubt()
         if not self._resting:
             self._end()
+
+    def _doubt(self) -> CommandError | None:
+        """Return the error of a play whose keys could not be let go."""
+        if not self.acknowledged and isinstance(self._error, OfflineError):
+            return self._error
+        return OutcomeUnknownError(f"{self._error}; something may still be pressed")
 
     def _end(self) -> None:
         if not self._finished.done():

@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
+import socket
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -22,13 +24,19 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from chiplink.exceptions import BrokerError
-from chiplink.mqtt.failures import explain_exception, explain_reason
+from chiplink.mqtt.failures import (
+    explain_exception,
+    explain_hang_up,
+    explain_reason,
+    explain_rival,
+)
 from chiplink.mqtt.message import Incoming, Message, Subscription
 from chiplink.mqtt.tls import make_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from paho.mqtt.client import SocketLike
     from paho.mqtt.reasoncodes import ReasonCode
 
     from chiplink.mqtt.url import Broker
@@ -44,6 +52,9 @@ CONNECT_DEADLINE = 10.0
 FIRST_DELAY = 1.0
 MAX_DELAY = 30.0
 """Seconds between attempts."""
+
+SHORT_LIFE = 10.0
+"""Seconds; a second client of our name makes the broker close each in turn."""
 
 TICK = 1.0
 """Seconds between looks at the keepalive."""
@@ -109,6 +120,8 @@ class Connection:
         self._closed = asyncio.Event()
         self._answered = asyncio.Event()
         self._taken = False
+        self._taken_at = 0.0
+        self._short_lives = 0
         self._stopping = False
         self._delivered = False
         self._reason = ""
@@ -195,9 +208,18 @@ class Connection:
         delay = FIRST_DELAY
         while not self._stopping:
             reason = await self._serve_once()
+            if self._is_rival():
+                reason = explain_rival(self._broker)
             self._deliver(Disconnected(reason))
-            delay = FIRST_DELAY if self._taken else min(delay * 2, MAX_DELAY)
+            lasting = self._taken and not self._short_lives
+            delay = FIRST_DELAY if lasting else min(delay * 2, MAX_DELAY)
             await asyncio.sleep(delay)
+
+    def _is_rival(self) -> bool:
+        """Count connections that were taken and soon closed; whether there are several."""
+        short = self._taken and self._loop.time() - self._taken_at < SHORT_LIFE
+        self._short_lives = self._short_lives + 1 if short else 0
+        return self._short_lives > 1
 
     async def _serve_once(self) -> str:
         """Serve one connection to its end and return why it ended."""
@@ -237,7 +259,8 @@ class Connection:
             try:
                 client.connect(self._broker.host, self._broker.port, KEEPALIVE, **self._start())
             except Exception as caught:  # noqa: BLE001 - carried over to the loop
-                error = caught
+                # Its frames hold the socket, which would stay open until garbage is collected.
+                error = caught.with_traceback(None)
             with contextlib.suppress(RuntimeError):  # the loop is closed: the program ended
                 self._loop.call_soon_threadsafe(finish, error)
 
@@ -245,10 +268,11 @@ class Connection:
         await done
 
     async def _serve(self, client: Client) -> None:
-        socket = client.socket()
-        if socket is None:
+        line = client.socket()
+        if line is None:
             return
-        self._loop.add_reader(socket, self._readable)
+        _send_at_once(line)
+        self._loop.add_reader(line, self._readable)
         deadline = self._loop.time() + CONNECT_DEADLINE
         self._readable()
         while not self._closed.is_set():
@@ -337,23 +361,23 @@ class Connection:
         if client is None or not client.want_write():
             return
         client.loop_write()
-        socket = client.socket()
-        if socket is not None and client.want_write():
-            self._loop.add_writer(socket, self._writable)
+        line = client.socket()
+        if line is not None and client.want_write():
+            self._loop.add_writer(line, self._writable)
 
     def _writable(self) -> None:
         client = self._client
         if client is None:
             return
         client.loop_write()
-        socket = client.socket()
-        if socket is not None and not client.want_write():
-            self._loop.remove_writer(socket)
+        line = client.socket()
+        if line is not None and not client.want_write():
+            self._loop.remove_writer(line)
 
-    def _on_socket_close(self, _client: Client, _data: Any, socket: Any) -> None:
+    def _on_socket_close(self, _client: Client, _data: Any, line: Any) -> None:
         if self._client is not None:
-            self._loop.remove_reader(socket)
-            self._loop.remove_writer(socket)
+            self._loop.remove_reader(line)
+            self._loop.remove_writer(line)
             self._closed.set()
 
     # What paho tells
@@ -370,11 +394,14 @@ class Connection:
             self._closed.set()
             return
         self._taken = True
+        self._taken_at = self._loop.time()
         self._deliver(Connected(int(self._version)))
 
     def _on_disconnect(
         self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
     ) -> None:
+        if not self._answered.is_set() and not self._reason:
+            self._reason = explain_hang_up(self._broker)
         self._reason = self._reason or explain_reason(self._broker, str(reason))
         self._closed.set()
 
@@ -405,14 +432,20 @@ def _properties(packet: int) -> Properties:
     return Properties(packet)  # type: ignore[no-untyped-call]
 
 
+def _send_at_once(line: SocketLike) -> None:
+    """Switch Nagle's algorithm off: a result must not wait for an acknowledgement."""
+    with socket.socket(fileno=os.dup(line.fileno())) as same, contextlib.suppress(OSError):
+        same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 def _close(client: Client) -> None:
     """Close the socket of a client that is not needed any more."""
-    socket = client.socket()
-    if socket is not None:
+    line = client.socket()
+    if line is not None:
         client.on_disconnect = None
-        asyncio.get_running_loop().remove_reader(socket)
-        asyncio.get_running_loop().remove_writer(socket)
-        socket.close()
+        asyncio.get_running_loop().remove_reader(line)
+        asyncio.get_running_loop().remove_writer(line)
+        line.close()
 
 
 def _incoming(message: MQTTMessage) -> Incoming:

@@ -28,6 +28,25 @@ _REASONS = {
 }
 
 
+_OTHER_HOST = (62, 64)
+"""OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
+
+
+def explain_hang_up(broker: Broker) -> str:
+    """Return what a connection closed before any answer most likely means."""
+    if broker.tls and broker.cert_file is None:
+        return f"the broker {broker} hung up; does it want a client certificate? mqtt.cert_file"
+    return f"the broker {broker} hung up before it answered"
+
+
+def explain_rival(broker: Broker) -> str:
+    """Return what connections that are soon closed again most likely mean."""
+    return (
+        f"the broker {broker} closes our connection again and again;"
+        " is a second bridge running with this node's name?"
+    )
+
+
 def explain_reason(broker: Broker, reason: str) -> str:
     """Return a reason code in words."""
     return f"the broker {broker} {_REASONS.get(reason, f'ended the connection: {reason}')}"
@@ -35,19 +54,29 @@ def explain_reason(broker: Broker, reason: str) -> str:
 
 def explain_exception(broker: Broker, error: BaseException) -> str:
     """Return what went wrong while connecting, in words."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            f"the broker {broker}: its certificate does not verify"
-            f" ({error.verify_message}); set mqtt.ca_file"
-        )
-    if isinstance(error, ssl.SSLError):
-        return f"the broker {broker}: TLS failed ({error.reason}); is this its TLS port?"
-    if isinstance(error, ConnectionRefusedError):
-        return f"the broker {broker} refuses connections; is it running?"
-    if isinstance(error, socket.gaierror):
-        return f"the broker's host name {broker.host!r} cannot be resolved"
-    if isinstance(error, TimeoutError):
-        return f"the broker {broker} does not answer; check host, port and firewall"
     if isinstance(error, ChiplinkError):
         return str(error)
-    return f"the broker {broker}: {error}"
+    if isinstance(error, socket.gaierror):
+        return f"the broker's host name {broker.host!r} cannot be resolved"
+    return f"the broker {broker}{_what_failed(broker, error)}"
+
+
+def _what_failed(broker: Broker, error: BaseException) -> str:
+    if isinstance(error, ssl.SSLError):
+        return _what_tls_failed(error)
+    if isinstance(error, ConnectionResetError) and broker.tls:
+        return ": TLS failed; is this its TLS port?"
+    if isinstance(error, ConnectionRefusedError):
+        return " refuses connections; is it running?"
+    if isinstance(error, TimeoutError):
+        return " does not answer; check host, port and firewall"
+    return f": {error}"
+
+
+def _what_tls_failed(error: ssl.SSLError) -> str:
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        return f": TLS failed ({error.reason}); is this its TLS port?"
+    if getattr(error, "verify_code", 0) in _OTHER_HOST:
+        return ": its certificate is for another host; check mqtt.url"
+    message = getattr(error, "verify_message", "") or "unverified"
+    return f": its certificate does not verify ({message}); set mqtt.ca_file"

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 MAX_PER_SECOND = 20
 """Results of a device in a second; more are counted, not published."""
 
-MAX_WINDOWS = 64
-"""Devices whose window is kept; senders can invent names."""
+BURST = 64.0
+"""Results at once: a full queue that is cancelled is answered whole."""
+
+MAX_BUCKETS = 256
+"""Devices that are counted apart; senders can invent names."""
 
 MAX_DETAIL = 500
 """Characters of `detail`."""
@@ -35,20 +38,16 @@ def encode_result(result: Result) -> bytes:
 
 
 class ResultLimit:
-    """A window of one second for each device."""
+    """A bucket for each device that fills at the rate and holds a burst."""
 
     def __init__(self) -> None:
-        self._windows: dict[str, tuple[int, int]] = {}
+        self._buckets: dict[str, tuple[float, float]] = {}
 
     def allows(self, device: str, now: float) -> bool:
         """Count one result; whether it may go out."""
-        second = int(now)
-        if len(self._windows) > MAX_WINDOWS:
-            self._windows = {
-                name: window for name, window in self._windows.items() if window[0] == second
-            }
-        window, count = self._windows.get(device, (second, 0))
-        if window != second:
-            count = 0
-        self._windows[device] = (second, count + 1)
-        return count < MAX_PER_SECOND
+        if device not in self._buckets and len(self._buckets) >= MAX_BUCKETS:
+            self._buckets.clear()
+        left, since = self._buckets.get(device, (BURST, now))
+        left = min(BURST, left + (now - since) * MAX_PER_SECOND)
+        self._buckets[device] = (max(left - 1, 0.0), now)
+        return left >= 1

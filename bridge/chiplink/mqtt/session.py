@@ -42,6 +42,9 @@ _LOG = logging.getLogger(__name__)
 SYNC_DEADLINE = 5.0
 """Seconds for the broker to answer a subscription or replay what is retained."""
 
+SAME_LINE = 60.0
+"""Seconds for which one reason is not logged again."""
+
 BIRTH_DELAY = (1.0, 4.0)
 """Seconds, at random, between Home Assistant's birth and our states."""
 
@@ -81,7 +84,7 @@ class Session:
         self._tree_done = False
         self._greeting: asyncio.Task[None] | None = None
         self._birth: asyncio.TimerHandle | None = None
-        self._last_reason = ""
+        self._logged: dict[str, float] = {}
         self._ready = False
         self._leaving = False
         self._idle = asyncio.Event()
@@ -223,15 +226,12 @@ class Session:
     def _connected(self, event: Connected) -> None:
         version = {5: "5", 4: "3.1.1"}.get(event.version, str(event.version))
         _LOG.info("connected to %s, MQTT %s", self._settings.broker, version)
-        self._last_reason = ""
         self._end_greeting()
         self._greeting = self._loop.create_task(self._greet())
 
     def _disconnected(self, event: Disconnected) -> None:
         self._end_greeting()
-        if event.reason != self._last_reason:
-            _LOG.warning("%s", event.reason)
-        self._last_reason = event.reason
+        self._log_once(event.reason)
         if self._ready:
             self._counters["broker_lost"] += 1
         self._ready = False
@@ -239,6 +239,14 @@ class Session:
         self._outbox.put_back(list(self._in_flight.values()))
         self._in_flight.clear()
         self._node.unattended()
+
+    def _log_once(self, reason: str) -> None:
+        """Log a reason, but not again within a minute."""
+        now = time.monotonic()
+        self._logged = {line: at for line, at in self._logged.items() if now - at < SAME_LINE}
+        if reason not in self._logged:
+            self._logged[reason] = now
+            _LOG.warning("%s", reason)
 
     def _end_greeting(self) -> None:
         if self._greeting is not None:
@@ -260,10 +268,17 @@ class Session:
             self.connected.set()
         except (BrokerError, TimeoutError) as error:
             self._connection.restart(
-                f"the broker did not let us begin: {error or 'no answer in time'}"
+                f"the broker did not let us begin: {str(error) or self._unanswered}"
             )
         except Exception:  # noqa: BLE001 - the next connection may do better
             _LOG.exception("beginning with the broker failed")
+
+    @property
+    def _unanswered(self) -> str:
+        return (
+            "no answer in time; does its ACL let this user"
+            f" read and write {self._topics.everything}?"
+        )
 
     async def _clear_tree(self) -> None:
         tree = self._tree = RetainedTree(self._topics.sync(secrets.token_hex(8)))
@@ -296,7 +311,9 @@ class Session:
         mid = self._connection.subscribe(subscriptions)
         future = self._subscribed[mid] = self._loop.create_future()
         try:
-            return await asyncio.wait_for(future, SYNC_DEADLINE)
+            async with asyncio.timeout(SYNC_DEADLINE):
+                granted: tuple[bool, ...] = await future
+                return granted
         finally:
             del self._subscribed[mid]
 
@@ -344,7 +361,8 @@ class Session:
                 self.availability(Availability(device, online=False))
             self._put_state(self._offline)
             try:
-                await asyncio.wait_for(self._idle.wait(), FAREWELL_DEADLINE)
+                async with asyncio.timeout(FAREWELL_DEADLINE):
+                    await self._idle.wait()
             except TimeoutError:
                 _LOG.warning("%d messages could not be delivered any more", len(self._outbox))
         await self._connection.stop()

@@ -33,4 +33,5 @@ class RetainedTree:
 
     async def wait(self, deadline: float) -> None:
         """Return when all was seen; raises TimeoutError after `deadline` seconds."""
-        await asyncio.wait_for(self._complete.wait(), deadline)
+        async with asyncio.timeout(deadline):
+            await self._complete.wait()
