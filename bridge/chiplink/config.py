@@ -13,11 +13,12 @@ import msgspec
 from chiplink import layouts
 from chiplink.catalog import CHIPS
 from chiplink.driver.arming import ArmedMode
-from chiplink.driver.ch9329 import BAUDS, Ch9329Settings
+from chiplink.driver.ch9329 import Ch9329Settings
 from chiplink.exceptions import ConfigError
 from chiplink.mqtt.descriptor import MAX_DEVICES
 from chiplink.mqtt.topics import RESERVED, is_name
 from chiplink.mqtt.url import parse_broker
+from chiplink.protocol.ch9329_parameters import BAUDS
 from chiplink.secret_files import read_secret
 from chiplink.tables import key_path, nearest, read_table
 from chiplink.transport.url import parse_port
@@ -289,7 +290,7 @@ def _ch9329(
         problems.append(f"{path}.port: {error}")
         return None
     if port.baud is not None and port.baud not in BAUDS:
-        rates = ", ".join(str(rate) for rate in sorted(BAUDS))
+        rates = ", ".join(str(rate) for rate in BAUDS)
         problems.append(f"{path}.port: a CH9329 knows no {port.baud} baud; it knows {rates}")
     settings = Ch9329Settings(
         id=name,

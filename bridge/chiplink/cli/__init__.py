@@ -23,6 +23,10 @@ COMMANDS = {
     "sim": "a simulated chip on a pseudo-terminal, for any program",
     "type": "type text on the computer behind a CH9329",
     "keys": "press keys on the computer behind a CH9329",
+    "ports": "the ports of this host, what they are and who holds them",
+    "probe": "which chip answers on a port",
+    "configure": "read and change what a CH9329 stores",
+    "monitor": "a live view of every bridge on a broker",
     "decode": "frames in words",
     "describe": "what a chip offers",
 }

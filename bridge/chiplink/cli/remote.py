@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 DEFAULT_BROKER = os.environ.get("CHIPLINK_BROKER", "mqtt://127.0.0.1:1883")
 
+MAX_QUEUED = 1024
+"""Messages that may wait to be looked at."""
+
 FIND_DEADLINE = 3.0
 """Seconds to connect and to find the device."""
 
@@ -31,7 +35,7 @@ class _Client:
     """A short visit to a broker."""
 
     def __init__(self, broker: Broker) -> None:
-        self.messages: asyncio.Queue[Incoming] = asyncio.Queue()
+        self.messages: asyncio.Queue[Incoming] = asyncio.Queue(MAX_QUEUED)
         self._up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         name = f"chiplink-cli-{secrets.token_hex(4)}"
         self._connection = Connection(broker, name, None, self._take)
@@ -51,7 +55,8 @@ class _Client:
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Incoming):
-            self.messages.put_nowait(event)
+            with contextlib.suppress(asyncio.QueueFull):  # a flood hides its own end only
+                self.messages.put_nowait(event)
         elif isinstance(event, Connected) and not self._up.done():
             self._up.set_result(None)
         elif isinstance(event, Disconnected) and not self._up.done():

@@ -28,6 +28,7 @@ from chiplink.exceptions import (
 )
 from chiplink.model import DeviceEvent, Outcome, StateUpdate
 from chiplink.protocol.ch9329 import Command, Info, get_info
+from chiplink.protocol.ch9329_parameters import SEARCH
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from chiplink.driver.device import Emission, Emit, Memory, Started
     from chiplink.model import CommandRequest, Scalar
     from chiplink.transport.base import Port
-
-BAUDS = (115200, 57600, 9600, 1200, 2400, 4800, 14400, 19200, 38400)
-"""The chip's rates, likely ones first."""
 
 POLL_BUSY = 2.0
 POLL_IDLE = 10.0
@@ -242,9 +240,9 @@ class Ch9329:
             await self._hands.release_all()
 
     async def _connect(self, dead: asyncio.Future[ChiplinkError]) -> Conversation:
-        tried = [known] if (known := self._memory.get("baud")) in BAUDS else []
+        tried = [known] if (known := self._memory.get("baud")) in SEARCH else []
         rates = (
-            [self._port.baud] if self._port.baud else tried + [b for b in BAUDS if b not in tried]
+            [self._port.baud] if self._port.baud else tried + [b for b in SEARCH if b not in tried]
         )
         for baud in rates:
             transport = await self._port.open(baud)

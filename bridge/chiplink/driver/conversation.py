@@ -53,7 +53,7 @@ that is held longer than about 200 ms begins to repeat on the computer."""
 PROBE_ANSWER = 0.3
 """Seconds to the answer of a probe beyond the time on the wire."""
 
-_LONGEST_ANSWER = 56
+_LONGEST_ANSWER = 71
 _BITS_A_BYTE = 10
 
 Answer = Info | Reply
@@ -234,6 +234,9 @@ class Conversation:
             return
         size = len(exchange.frame) + _LONGEST_ANSWER
         self._deadline = self._loop.time() + exchange.answer + self.wire_time(size)
+        if self._timer is not None and self._timer.when() > self._deadline:
+            self._timer.cancel()
+            self._timer = None
         if self._timer is None:
             self._timer = self._loop.call_at(self._deadline, self._check_deadline)
 

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 from chiplink.framing import Ch9329Framer, Frame, FrameStatus
 from chiplink.protocol.ch9329 import BROADCAST, ERROR_REPLY, REPLY, Command, status_words
-from chiplink.protocol.key_names import KEYS, MODIFIERS
+from chiplink.protocol.ch9329_parameter_words import describe, string_name, string_words
+from chiplink.protocol.ch9329_parameters import Parameters
+from chiplink.protocol.ch9329_report_words import (
+    absolute_words,
+    hid_words,
+    keyboard_words,
+    media_words,
+    relative_words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,10 +32,6 @@ _GOOD_NOTES = {
 }
 
 _COMMAND_NAMES = {int(command): command.name for command in Command}
-_LETTERS = {0x04 + n: chr(ord("a") + n) for n in range(26)}
-_DIGITS = {0x1E + n: "1234567890"[n] for n in range(10)}
-_SIGNS = {0x2D + n: "-=[]\\#;'`,./"[n] for n in range(12)}
-_USAGES = {usage: name for name, usage in reversed(KEYS.items())} | _LETTERS | _DIGITS | _SIGNS
 
 
 def explain(data: bytes) -> list[tuple[bool, str]]:
@@ -77,18 +81,48 @@ def _content(frame: Frame) -> str:
     return f": {frame.payload.hex(' ').upper()}" if frame.payload else ""
 
 
-def _keyboard(data: bytes) -> str:
-    names = [name for name, bit in MODIFIERS.items() if data[0] & bit]
-    names += [_USAGES.get(usage, f"usage {usage:02X}H") for usage in data[2:] if usage]
-    return " + ".join(names) if names else "all keys released"
-
-
 def _info(data: bytes) -> str:
     version = f"V1.{data[0] - 0x30}" if data[0] >= ord("0") else f"version {data[0]:02X}H"
     usb = "computer connected" if data[1] == 1 else "no computer"
     lights = [name for bit, name in enumerate(("num", "caps", "scroll")) if data[2] >> bit & 1]
-    return f"{version}, {usb}, lights: {' '.join(lights) or 'none'}"
+    reserved = f", reserved {data[3:].hex(' ').upper()}" if any(data[3:]) else ""
+    return f"{version}, {usb}, lights: {' '.join(lights) or 'none'}{reserved}"
 
 
-_COMMANDS: dict[int, Callable[[bytes], str]] = {Command.SEND_KB_GENERAL_DATA: _keyboard}
-_REPLIES: dict[int, Callable[[bytes], str]] = {Command.GET_INFO: _info}
+def _parameters(data: bytes) -> str:
+    fields = describe(Parameters.from_bytes(data))
+    return "; ".join(f"{field.name} {field.words}" for field in fields)
+
+
+def _new_parameters(data: bytes) -> str:
+    parameters = Parameters.from_bytes(data)
+    refused = " (the chip takes no mode with bit 7 set)" if parameters.pin_set else ""
+    return _parameters(data) + refused
+
+
+def _string_kind(data: bytes) -> str:
+    return string_name(data[0])
+
+
+def _string(data: bytes) -> str:
+    text = data[2:]
+    told = "" if data[1] == len(text) else f", but its length byte says {data[1]}"
+    return f"{string_name(data[0])} {string_words(text)}{told}"
+
+
+_COMMANDS: dict[int, Callable[[bytes], str]] = {
+    Command.SEND_KB_GENERAL_DATA: keyboard_words,
+    Command.SEND_KB_MEDIA_DATA: media_words,
+    Command.SEND_MS_ABS_DATA: absolute_words,
+    Command.SEND_MS_REL_DATA: relative_words,
+    Command.SEND_MY_HID_DATA: hid_words,
+    Command.SET_PARA_CFG: _new_parameters,
+    Command.GET_USB_STRING: _string_kind,
+    Command.SET_USB_STRING: _string,
+}
+_REPLIES: dict[int, Callable[[bytes], str]] = {
+    Command.GET_INFO: _info,
+    Command.READ_MY_HID_DATA: hid_words,
+    Command.GET_PARA_CFG: _parameters,
+    Command.GET_USB_STRING: _string,
+}

@@ -6,12 +6,14 @@ import asyncio
 import errno
 import fcntl
 import os
+import struct
 import termios
 from typing import TYPE_CHECKING
 
 import serial
 
 from chiplink.exceptions import PortError
+from chiplink.transport import holders
 from chiplink.transport.base import MAX_QUEUED
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 READ_SIZE = 4096
 OPEN_DEADLINE = 10.0
 """Seconds; a USB adapter that is being unplugged can hold open() for long."""
+
+TIOCGEXCL = 0x80045440
+"""asm-generic/ioctls.h: whether TIOCEXCL is in force; it stops only those who are not root."""
 
 _WAY_OUT = {
     errno.ENOENT: "no such port; is the cable plugged in? `chiplink ports` lists what there is",
@@ -43,15 +48,28 @@ def explain(path: str, error: OSError) -> PortError:
     return PortError(f"{path}: {way}")
 
 
-def _nested_errno(error: OSError) -> int | None:
-    """Find the errno that pyserial folds into its own exception."""
+def explain_busy(path: str) -> PortError:
+    """Return the one line that names who holds the port, as far as /proc tells."""
+    found = holders.holders_of(path)
+    if found:
+        first = next((holder for holder in found if holder.is_console), found[0])
+        return PortError(f"{path}: {holders.explain_holder(path, first)}")
+    manager = holders.modem_manager()
+    if manager is not None:
+        way = holders.explain_holder(path, manager).removeprefix("held by ")
+        return PortError(f"{path}: another program holds the port, perhaps {way}")
+    return PortError(f"{path}: {_WAY_OUT[errno.EBUSY]}; as root `chiplink ports` says which")
+
+
+def _nested_errno(error: BaseException) -> int | None:
+    """Find the errno that pyserial folds into its own exception, or leaves behind it."""
     for arg in error.args:
         if isinstance(arg, int):
             return arg
         nested = getattr(arg, "errno", None)
         if isinstance(nested, int):
             return nested
-    return None
+    return None if error.__context__ is None else _nested_errno(error.__context__)
 
 
 class SerialTransport:
@@ -167,7 +185,8 @@ class SerialPort:
         loop = asyncio.get_running_loop()
         opening = loop.run_in_executor(None, _open, self.name, baud, self._low_lines)
         try:
-            device = await asyncio.wait_for(asyncio.shield(opening), OPEN_DEADLINE)
+            async with asyncio.timeout(OPEN_DEADLINE):
+                device = await asyncio.shield(opening)
         except TimeoutError:
             opening.add_done_callback(_close_late)
             raise PortError(f"{self.name}: opening takes too long; replug the adapter") from None
@@ -180,6 +199,7 @@ class SerialPort:
 
 
 def _open(path: str, baud: int, low_lines: bool) -> serial.Serial:  # noqa: FBT001
+    _refuse_held(path)
     device = serial.Serial()
     device.port = path
     device.baudrate = baud
@@ -188,7 +208,12 @@ def _open(path: str, baud: int, low_lines: bool) -> serial.Serial:  # noqa: FBT0
     if low_lines:
         device.dtr = False
         device.rts = False
-    device.open()
+    try:
+        device.open()
+    except OSError as error:
+        if _nested_errno(error) == errno.EBUSY:
+            raise explain_busy(path) from error
+        raise
     try:
         fcntl.ioctl(device.fileno(), termios.TIOCEXCL)
         device.reset_input_buffer()
@@ -196,6 +221,32 @@ def _open(path: str, baud: int, low_lines: bool) -> serial.Serial:  # noqa: FBT0
         device.close()
         raise OSError(*error.args) from error
     return device
+
+
+def _refuse_held(path: str) -> None:
+    """Raise PortError if somebody uses the port whom the kernel would let us disturb.
+
+    A login console takes no exclusive hold, and none is a bar to root. Nothing is
+    opened unless the port is open anyway: opening raises DTR and RTS.
+    """
+    found = holders.holders_of(path)
+    if any(holder.is_console for holder in found) or (found and _is_exclusive(path)):
+        raise explain_busy(path)
+
+
+def _is_exclusive(path: str) -> bool:
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError as error:
+        return error.errno == errno.EBUSY
+    try:
+        (exclusive,) = struct.unpack("i", fcntl.ioctl(fd, TIOCGEXCL, bytes(4)))
+    except OSError:
+        return False
+    else:
+        return bool(exclusive)
+    finally:
+        os.close(fd)
 
 
 def _close(device: serial.Serial) -> None:
