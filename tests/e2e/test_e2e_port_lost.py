@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from e2e_house import KVM, ROOT, House, running_bridge, tables
+from e2e_waiting import until
 
 from chiplink.sim import Ch9329Sim, PtyLine
 
@@ -108,4 +109,5 @@ async def test_a_port_that_is_none_is_told(
         await observer.sees(f"{KVM}/availability", "offline")
         await observer.sees(f"{ROOT}/status", "online")
         words = "not a serial port" if what == "file" else str(path)
-        assert words in observer.latest[f"{KVM}/last_error"].decode()
+        error = await until(lambda: observer.latest.get(f"{KVM}/last_error"))
+        assert words in error.decode()
