@@ -18,6 +18,7 @@ from chiplink.driver.conversation import Conversation
 from chiplink.driver.hands import Hands
 from chiplink.driver.supervision import Supervisor
 from chiplink.exceptions import (
+    BadPayloadError,
     CancelledCommandError,
     ChiplinkError,
     CommandError,
@@ -44,9 +45,6 @@ POLL_IDLE = 10.0
 
 IN_USE = 60.0
 """Seconds after a command for which the chip counts as used."""
-
-FRESH = 0.25
-"""Seconds for which a look at the chip is as good as a new one."""
 
 RELEASE_DEADLINE = 1.0
 """Seconds that letting go of all keys may take when the program ends."""
@@ -82,7 +80,7 @@ class Ch9329:
         self._counters: Counter[str] = Counter()
         self._conversation: Conversation | None = None
         self._info: Info | None = None
-        self._used_at = self._info_at = float("-inf")
+        self._used_at = float("-inf")
         self._attention = asyncio.Event()
         self._published: dict[str, Scalar] = {}
         self._emit: Emit = _nobody
@@ -129,7 +127,7 @@ class Ch9329:
     def execute(self, request: CommandRequest, started: Started) -> Awaitable[Outcome]:
         """Begin one command and return what waits for its end; raises CommandError."""
         command = self._commands.get(request.key)
-        if command is None:
+        if command is None or request.key not in self.rows:
             raise UnknownKeyError(f"{request.key!r} is no command of this device")
         if self.rows[request.key].gated:
             self._arming.check()
@@ -143,7 +141,7 @@ class Ch9329:
     async def _confirmed(self, ending: Awaitable[Outcome]) -> Outcome:
         """Look once more whether the computer is there: the chip acknowledges without one too."""
         outcome = await ending
-        if time.monotonic() - self._info_at > FRESH and self._conversation is not None:
+        if self._conversation is not None:
             await self._poll(self._conversation)
         if self._info is not None and not self._info.usb:
             raise OutcomeUnknownError("the computer went away")
@@ -193,7 +191,10 @@ class Ch9329:
         return Outcome()
 
     async def _set_layout(self, request: CommandRequest, _started: Started) -> Outcome:
-        self._layout = layouts.load(str(request.value))
+        try:
+            self._layout = layouts.load(str(request.value))
+        except ValueError as error:
+            raise BadPayloadError(str(error)) from None
         self._publish("layout", self._layout.name)
         return Outcome()
 
@@ -283,6 +284,7 @@ class Ch9329:
             await self._poll(conversation)
 
     async def _poll(self, conversation: Conversation) -> None:
+        self._hands.settle()
         frame = get_info(self._settings.address)
         try:
             await conversation.request(frame, Command.GET_INFO, repeatable=True, first=True)
@@ -296,7 +298,6 @@ class Ch9329:
 
     def _note_info(self, info: Info) -> None:
         self._info = info
-        self._info_at = time.monotonic()
         self._publish("usb", info.usb)
         self._publish("num_lock", info.num_lock)
         self._publish("caps_lock", info.caps_lock)

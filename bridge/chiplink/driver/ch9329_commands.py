@@ -119,7 +119,7 @@ class Ch9329Commands:
         try:
             await player.wait()
         except BaseException:
-            self._hands.ended(player, Keys(), 0)
+            self._hands.failed(player)
             raise
         self._hands.ended(player, held, buttons)
         return Outcome()

@@ -33,6 +33,7 @@ from chiplink.protocol.ch9329 import (
     Noise,
     Reply,
     get_info,
+    is_harmless,
     is_read,
     status_words,
 )
@@ -52,6 +53,10 @@ that is held longer than about 200 ms begins to repeat on the computer."""
 
 PROBE_ANSWER = 0.3
 """Seconds to the answer of a probe beyond the time on the wire."""
+
+RESTART = 0.55
+"""Seconds of silence in which the chip cannot have restarted and found its computer again
+(0.4 s to start, then USB): what it knew of before is still so, and a state may be sent again."""
 
 _LONGEST_ANSWER = 71
 _BITS_A_BYTE = 10
@@ -106,7 +111,7 @@ class Conversation:
         self._counters = counters
         self._waiting: deque[Exchange] = deque()
         self._current: Exchange | None = None
-        self._deadline = 0.0
+        self._deadline = self._begun = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._recovery: asyncio.Task[None] | None = None
         self._info_seen: asyncio.Future[None] | None = None
@@ -227,6 +232,7 @@ class Conversation:
     def _send(self, exchange: Exchange) -> None:
         self._current = exchange
         exchange.tries += 1
+        self._begun = self._loop.time()
         try:
             self._transport.write(exchange.frame)
         except PortError as error:
@@ -286,7 +292,8 @@ class Conversation:
         if exchange is None:
             self._pump()
             return
-        if exchange.repeatable and exchange.tries < MAX_TRIES:
+        restarted = self._loop.time() - self._begun > RESTART and not is_harmless(exchange.frame)
+        if exchange.repeatable and exchange.tries < MAX_TRIES and not restarted:
             self._send(exchange)
             return
         self._current = None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from chiplink.driver.conversation import Exchange
 from chiplink.driver.keyboard import keys_frame
+from chiplink.driver.media import media_frame, power_frame
 from chiplink.driver.mouse import buttons_frame
 from chiplink.driver.player import Player
 from chiplink.exceptions import BusyError, ChipError, CommandError, OfflineError
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 MAX_HOLD = 600.0
 """Seconds after which what is held is let go by itself."""
 
+MAX_SETTLING = 20
+"""Times a release is sent: a work mode without mouse refuses the mouse's for ever."""
+
 _ACKNOWLEDGEMENT = 7
 """Bytes of the answer to a report."""
 
@@ -31,7 +36,14 @@ class Hands:
     def __init__(self, address: int) -> None:
         self._conversation: Conversation | None = None
         self._player: Player | None = None
-        self._rest = (keys_frame(address, Keys()), buttons_frame(address, 0))
+        self._rest = (
+            keys_frame(address, Keys()),
+            buttons_frame(address, 0),
+            media_frame(address, None),
+            power_frame(address, None),
+        )
+        self._owed: dict[bytes, int] = {}
+        self._let_go_since = False
         self._hold_timer: asyncio.TimerHandle | None = None
         self._quiet_until = 0.0
         self.held = Keys()
@@ -41,11 +53,12 @@ class Hands:
         """Use this connection; whatever an earlier one, or program, held is released."""
         self._conversation = conversation
         self._forget()
-        self._send_rest()
+        self._owe()
 
     def disconnected(self) -> None:
         """Do without a connection."""
         self._conversation = None
+        self._owed.clear()
         self._forget()
 
     def play(self, score: Score, started: Started) -> Player:
@@ -54,6 +67,7 @@ class Hands:
         if self._player is not None:
             raise BusyError("something else is being played")
         player = self._player = Player(conversation, score, self._quiet_until)
+        self._let_go_since = False
         player.start()
         started(int(self._seconds(score, conversation) * 1000))
         return player
@@ -62,30 +76,56 @@ class Hands:
         """Note that a play is over, and what it left down on purpose."""
         self._quiet_until = player.not_before
         self._player = None
+        if self._let_go_since:
+            self._forget()
+            self._owe()
+            return
         self.held, self.buttons = held, buttons
         self._watch()
 
+    def failed(self, player: Player) -> None:
+        """Note that a play was stopped: what was held before it is let go too."""
+        self._quiet_until = player.not_before
+        self._player = None
+        if self.held or self.buttons or player.unreleased or self._let_go_since:
+            self._forget()
+            self._owe()
+
     async def release_all(self) -> None:
         """Let go of everything, between two frames of what is being played."""
-        self._forget()
         conversation = self._connected()
+        pressed = bool(self.buttons)
+        self._forget()
+        self._let_go_since = True
+        self._owed = dict.fromkeys(self._rest, MAX_SETTLING)
+        failure: CommandError | None = None
         for frame in reversed(self._rest):
             try:
                 await conversation.request(frame, command_of(frame), repeatable=True, first=True)
-            except ChipError:
-                if frame is self._rest[0]:
-                    raise  # a keyboard-only work mode refuses the mouse, never the keyboard
+            except CommandError as error:
+                # A keyboard-only work mode refuses all but the keyboard.
+                refused = isinstance(error, ChipError) and frame is not self._rest[0]
+                if not refused or (pressed and frame is self._rest[1]):
+                    failure = error
+            else:
+                self._owed.pop(frame, None)
+        if failure is not None:
+            raise failure
 
     def stop(self, error: CommandError) -> None:
         """Stop what is being played, with nothing left pressed."""
         if self._player is not None:
             self._player.stop(error)
+        elif self.held or self.buttons:
+            self._forget()
+            self._owe()
 
     def unattended(self) -> None:
-        """Let go of what is held between commands."""
+        """Let go of what is held, and of what a play that runs would leave down."""
+        self._let_go_since = True
         if self.held or self.buttons:
             self._forget()
-            self._send_rest()
+            self._owe()
 
     @property
     def busy(self) -> bool:
@@ -106,12 +146,25 @@ class Hands:
             return count * max(score.holds, wire)
         return sum(max(hold, wire) for hold in score.holds)
 
-    def _send_rest(self) -> None:
-        """Release everything; a lost connection does the same when it is back."""
-        if self._conversation is not None:
-            for frame in self._rest:
-                exchange = Exchange(frame, command_of(frame), _ignore, repeatable=True)
-                self._conversation.submit(exchange)
+    def _owe(self) -> None:
+        """Release everything, again at each look at the chip until it is acknowledged."""
+        self._owed = dict.fromkeys(self._rest, MAX_SETTLING)
+        self.settle()
+
+    def settle(self) -> None:
+        """Send again what should have let go and was not acknowledged."""
+        if self._conversation is None or self._player is not None:
+            return
+        for frame, left in tuple(self._owed.items()):
+            self._owed[frame] = left - 1
+            if left == 1:
+                del self._owed[frame]
+            done = partial(self._settled, frame)
+            self._conversation.submit(Exchange(frame, command_of(frame), done, repeatable=True))
+
+    def _settled(self, frame: bytes, answer: Answer | CommandError) -> None:
+        if not isinstance(answer, CommandError):
+            self._owed.pop(frame, None)
 
     def _watch(self) -> None:
         self._stop_timer()
@@ -127,7 +180,3 @@ class Hands:
         if self._hold_timer is not None:
             self._hold_timer.cancel()
             self._hold_timer = None
-
-
-def _ignore(_answer: Answer | CommandError) -> None:
-    """Nobody waits for this answer."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chiplink.driver.score import Score
-from chiplink.framing import MouseKind, MouseStep, mouse
+from chiplink.framing import MouseKind, MouseStep, encode, mouse
+from chiplink.protocol.ch9329 import Command
 from chiplink.protocol.mouse import Action, Button, Move, MoveTo, Scroll
 
 if TYPE_CHECKING:
@@ -32,9 +33,19 @@ def mouse_score(actions: tuple[Action, ...], buttons: int, address: int) -> tupl
         for step, hold in _steps(action, buttons):
             buttons = step.buttons
             reports = mouse([step], address=address)
+            if step.kind is MouseKind.ABSOLUTE:
+                reports.insert(0, _beside(address, reports[0]))
             frames += reports
             holds += [0.0] * (len(reports) - 1) + [hold]
     return Score(frames, holds, (buttons_frame(address, 0),)), buttons
+
+
+def _beside(address: int, report: bytes) -> bytes:
+    """The report of a place that differs in both directions: hosts ignore a repeated one."""
+    data = bytearray(report[5:-1])
+    data[2] ^= 1
+    data[4] ^= 1
+    return encode(address, Command.SEND_MS_ABS_DATA, bytes(data))
 
 
 def _steps(action: Action, buttons: int) -> Iterator[tuple[MouseStep, float]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from chiplink.driver.conversation import Exchange
 from chiplink.exceptions import (
     CancelledCommandError,
+    ChipError,
     CommandError,
     OfflineError,
     OutcomeUnknownError,
@@ -31,6 +32,8 @@ class Player:
         self._timer: asyncio.TimerHandle | None = None
         self._error: CommandError | None = None
         self._resting = 0
+        self._doubtful = False
+        self.unreleased = False
         self._finished: asyncio.Future[None] = self._loop.create_future()
         self._exchange = Exchange(b"", 0, self._answered, repeatable=True)
         self.not_before = not_before
@@ -82,8 +85,10 @@ class Player:
             if self.acknowledged and isinstance(answer, OfflineError):
                 answer = OutcomeUnknownError(str(answer))
             self._error = self._error or answer
+            self._doubtful |= not isinstance(answer, ChipError)
             self._let_go()
             return
+        self._doubtful = True
         self.acknowledged += 1
         if self._error is not None:
             self._let_go()
@@ -93,9 +98,10 @@ class Player:
             self._go_on()
 
     def _let_go(self) -> None:
-        self._resting = len(self._score.rest)
+        self._resting = len(self._score.rest) if self._doubtful else 0
         if not self._resting:
             self._end()
+            return
         for frame in self._score.rest:
             exchange = Exchange(frame, command_of(frame), self._rested, repeatable=True)
             self._conversation.submit(exchange)
@@ -104,6 +110,7 @@ class Player:
         self._resting -= 1
         if isinstance(answer, CommandError):
             self._error = self._doubt()
+            self.unreleased = True
         if not self._resting:
             self._end()
 

@@ -151,6 +151,16 @@ def is_repeatable(frame: bytes) -> bool:
     return command in _STATES or command in _READS
 
 
+def is_harmless(frame: bytes) -> bool:
+    """Whether the frame presses nothing, whatever the chip knew before it: reads, releases."""
+    command = frame[3]
+    if command in (Command.SEND_KB_GENERAL_DATA, Command.SEND_MS_REL_DATA):
+        return not any(frame[5 + (command == Command.SEND_MS_REL_DATA) : -1])
+    if command == Command.SEND_KB_MEDIA_DATA:
+        return not any(frame[6:-1])
+    return command in _READS
+
+
 def get_info(address: int) -> bytes:
     """Build GET_INFO (section 2.2.1)."""
     return encode(address, Command.GET_INFO, b"")
