@@ -12,4 +12,5 @@ if TYPE_CHECKING:
 
 def encode_event(event: DeviceEvent) -> bytes:
     """Return an event's payload: its type and its data in one object."""
-    return msgspec.json.encode({**event.data, "event_type": event.event_type})
+    kind = {"event_type": event.event_type}
+    return msgspec.json.encode({**kind, **event.data, **kind})
