@@ -6,15 +6,18 @@ SOURCES := pyproject.toml setup.py $(wildcard native/*.py native/src/*.c native/
 FUZZ_SECONDS ?= 30
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test lint sanitize fuzz bench wheel clean format
+.PHONY: run test test-ha lint sanitize fuzz bench wheel install uninstall clean format
 
 run: $(VENV)/run.stamp; @$(BIN)/chiplink demo $(DEMO)
 test: $(VENV)/test.stamp; @tests/native/run test && $(BIN)/python -m pytest $(PYTEST)
+test-ha: $(VENV)/run.stamp; @tests/homeassistant/run $(PYTEST)
 lint: $(VENV)/lint.stamp; @$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy && $(BIN)/clang-format --dry-run -Werror $(wildcard native/src/*.c native/include/chiplink/*.h tests/native/*.c tests/native/*.h)
 sanitize: ; @tests/native/run sanitize
 fuzz: ; @tests/native/run fuzz $(FUZZ_SECONDS)
 bench: $(VENV)/test.stamp; @$(BIN)/python -m tests.bench $(BENCH)
 wheel: $(VENV)/run.stamp; @$(BIN)/pip -q wheel --no-deps -w dist .
+install: ; @install/install
+uninstall: ; @install/uninstall
 format: $(VENV)/lint.stamp; @$(BIN)/ruff check -q --fix && $(BIN)/ruff format -q && $(BIN)/clang-format -i $(wildcard native/src/*.c native/include/chiplink/*.h tests/native/*.c tests/native/*.h)
 clean: ; rm -rf build dist $(VENV) bridge/*.egg-info bridge/chiplink/_native*
 

@@ -41,18 +41,27 @@ ALLOWED: dict[str, set[str]] = {
     "tables": LEAVES,
     "secret_files": LEAVES,
     "state": LEAVES,
+    "logs": LEAVES,
+    "metrics": LEAVES,
+    "migration": LEAVES,
+    "sd_notify": set(),
+    "trace": LEAVES | {"framing", "protocol", "transport", "state"},
+    "doctor": LEAVES
+    | {"config", "migration", "mqtt", "ports", "secret_files", "state", "tables", "transport"},
     "ports": LEAVES | {"transport", "sim"},
     "config": LEAVES
-    | {"driver", "layouts", "mqtt", "secret_files", "tables", "transport", "protocol"},
+    | {"driver", "layouts", "mqtt", "secret_files", "tables", "transport", "protocol"}
+    | {"metrics", "migration"},
     "daemon": LEAVES
     | {"config", "driver", "mqtt", "node", "ports", "sim", "state"}
-    | {"transport"},
+    | {"transport", "logs", "metrics", "sd_notify", "trace"},
     "demo": LEAVES
     | {"_core", "framing", "protocol", "layouts", "transport", "driver", "commands", "node"}
     | {"mqtt", "sim", "tables", "secret_files", "state", "config", "ports", "daemon", "cli"},
     "cli": LEAVES
     | {"_core", "framing", "protocol", "layouts", "transport", "driver", "commands", "node"}
-    | {"mqtt", "sim", "tables", "secret_files", "state", "config", "ports", "daemon", "demo"},
+    | {"mqtt", "sim", "tables", "secret_files", "state", "config", "ports", "daemon", "demo"}
+    | {"doctor", "trace"},
     "__main__": {"cli"},
 }
 """What each room may import besides itself."""

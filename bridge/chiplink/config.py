@@ -15,7 +15,10 @@ from chiplink.catalog import CHIPS
 from chiplink.driver.arming import ArmedMode
 from chiplink.driver.ch9329 import Ch9329Settings
 from chiplink.exceptions import ConfigError
+from chiplink.metrics import parse_listen
+from chiplink.migration import migrate
 from chiplink.mqtt.descriptor import MAX_DEVICES
+from chiplink.mqtt.homeassistant import Mode
 from chiplink.mqtt.topics import RESERVED, is_name
 from chiplink.mqtt.url import parse_broker
 from chiplink.protocol.ch9329_parameters import BAUDS
@@ -37,13 +40,13 @@ MAX_TOPIC = 200
 DEFAULT_PATH = Path("/etc/chiplink/chiplink.toml")
 
 
-class Mode(StrEnum):
-    """`homeassistant.mode`."""
+class Level(StrEnum):
+    """`log.level`."""
 
-    AUTO = "auto"
-    MQTT = "mqtt"
-    COMPONENT = "component"
-    OFF = "off"
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
 
 
 class NodeTable(msgspec.Struct, frozen=True):
@@ -71,6 +74,20 @@ class HomeAssistantTable(msgspec.Struct, frozen=True):
     discovery_prefix: str = "homeassistant"
     status_topic: str = "homeassistant/status"
     typing: bool = False
+
+
+class LogTable(msgspec.Struct, frozen=True):
+    """`[log]`."""
+
+    level: Level = Level.INFO
+    devices: dict[str, Level] = {}
+    trace_raw: bool = False
+
+
+class MetricsTable(msgspec.Struct, frozen=True):
+    """`[metrics]`."""
+
+    listen: str | None = None
 
 
 class SecretTable(msgspec.Struct, frozen=True):
@@ -117,6 +134,8 @@ class Config:
     node: str
     broker: Broker
     homeassistant: HomeAssistantTable
+    log: LogTable
+    metrics: tuple[str, int] | None
     secrets: dict[str, str] = field(repr=False)
     devices: tuple[DeviceConfig, ...]
 
@@ -142,7 +161,8 @@ def load_config(path: Path) -> Config:
 def check_config(tables: dict[str, Any]) -> Config:
     """Return the configuration that `tables` are; raises ConfigError with every mistake."""
     problems: list[str] = []
-    known = ["node", "mqtt", "homeassistant", "secrets", "device"]
+    tables = migrate(tables, problems)
+    known = ["node", "mqtt", "homeassistant", "log", "metrics", "secrets", "device"]
     problems.extend(
         f"{key}: unknown table{nearest(key, known)}" for key in tables if key not in known
     )
@@ -153,12 +173,42 @@ def check_config(tables: dict[str, Any]) -> Config:
     )
     if homeassistant is not None:
         _check_topics(homeassistant, problems)
+    log = read_table(LogTable, tables.get("log", {}), "log", problems)
+    metrics = _metrics(tables.get("metrics", {}), problems)
     secrets = _secrets(tables.get("secrets", {}), problems)
     devices = _devices(tables.get("device", {}), broker, problems)
-    if problems or node is None or broker is None or homeassistant is None:
+    if log is not None:
+        _check_log(log, devices, problems)
+    if problems or node is None or broker is None or homeassistant is None or log is None:
         raise ConfigError(problems)
     return Config(
-        node=node, broker=broker, homeassistant=homeassistant, secrets=secrets, devices=devices
+        node=node,
+        broker=broker,
+        homeassistant=homeassistant,
+        log=log,
+        metrics=metrics,
+        secrets=secrets,
+        devices=devices,
+    )
+
+
+def _metrics(table: Any, problems: list[str]) -> tuple[str, int] | None:
+    metrics = read_table(MetricsTable, table, "metrics", problems)
+    if metrics is None or metrics.listen is None:
+        return None
+    try:
+        return parse_listen(metrics.listen)
+    except ConfigError as error:
+        problems.append(f"metrics.listen: {error}")
+        return None
+
+
+def _check_log(log: LogTable, devices: tuple[DeviceConfig, ...], problems: list[str]) -> None:
+    names = [device.settings.id for device in devices]
+    problems.extend(
+        f"{key_path('log.devices', name)}: there is no such device{nearest(name, names)}"
+        for name in log.devices
+        if name not in names
     )
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from chiplink.exceptions import BrokerError
-from chiplink.mqtt.connection import Acknowledged, Connected, Disconnected, Event, Subscribed
+from chiplink.mqtt.connection_events import Acknowledged, Connected, Disconnected, Event, Subscribed
 from chiplink.mqtt.message import Incoming, Message, Subscription
 
 if TYPE_CHECKING:

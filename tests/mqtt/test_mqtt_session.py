@@ -13,11 +13,18 @@ from chiplink.catalog import CHIPS, Chip, Kind, Row, ValueType
 from chiplink.exceptions import BrokerError
 from chiplink.model import Availability, CommandRequest, DeviceEvent, Phase, Result, StateUpdate
 from chiplink.mqtt import session as session_module
-from chiplink.mqtt.connection import Subscribed
+from chiplink.mqtt.connection_events import Subscribed
 from chiplink.mqtt.message import Incoming, Message
 from chiplink.mqtt.session import Session, SessionSettings
 from chiplink.mqtt.url import Broker
-from mqtt.mqtt_support import DEADLINE, FakeConnection, Stopping, Subscribing, install
+from mqtt.mqtt_support import (
+    DEADLINE,
+    FakeConnection,
+    Stopping,
+    Subscribing,
+    Unsubscribing,
+    install,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -229,8 +236,46 @@ async def test_a_tree_that_may_not_be_read_stops_nothing(bench: Bench) -> None:
     first = await bench.connection.next()
     assert isinstance(first, Subscribing)
     bench.connection.grants = True
-    bench.connection.deliver(Subscribed(first.mid, (False,)))
+    bench.connection.deliver(Subscribed(first.mid, (False,) * len(first.subscriptions)))
     await bench.until_published(STATUS)
+
+
+async def test_what_may_not_be_listened_to_is_logged(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.connection.grants = False
+    bench.start()
+    bench.connection.connect()
+    first = await bench.connection.next()
+    assert isinstance(first, Subscribing)
+    bench.connection.grants = True
+    bench.connection.deliver(Subscribed(first.mid, (True, True, True, False)))
+    await bench.until_published(STATUS)
+    lines = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert lines == [
+        "the broker does not let us listen to homeassistant/device/chiplink-cellar/+/config"
+    ]
+
+
+async def test_one_survey_and_then_the_commands(bench: Bench) -> None:
+    await bench.greet()
+    survey, commands = (
+        step.subscriptions for step in bench.connection.left() if isinstance(step, Subscribing)
+    )
+    assert [(item.filter, item.replay, item.own) for item in survey[1:]] == [
+        ("chiplink/cellar/#", True, True),
+        ("chiplink/cellar/homeassistant", True, True),
+        ("homeassistant/device/chiplink-cellar/+/config", True, False),
+    ]
+    assert survey[0].filter.startswith("chiplink/cellar/response/sync-")
+    assert [(item.filter, item.replay) for item in commands] == [
+        ("chiplink/cellar/+/+/set", False),
+        ("chiplink/cellar/+/+/set/+", False),
+        ("chiplink/cellar/status", True),
+        ("homeassistant/status", False),
+    ]
+    left = [step.filter for step in bench.connection.left() if isinstance(step, Unsubscribing)]
+    assert left == [survey[0].filter, "chiplink/cellar/#"]
 
 
 async def test_the_second_time_the_tree_is_not_read(bench: Bench) -> None:
@@ -245,7 +290,10 @@ async def test_the_second_time_the_tree_is_not_read(bench: Bench) -> None:
         if isinstance(step, Subscribing)
         for item in step.subscriptions
     ]
-    assert filters == [
+    assert filters[0].startswith("chiplink/cellar/response/sync-")
+    assert filters[1:] == [
+        "chiplink/cellar/homeassistant",
+        "homeassistant/device/chiplink-cellar/+/config",
         "chiplink/cellar/+/+/set",
         "chiplink/cellar/+/+/set/+",
         "chiplink/cellar/status",
@@ -417,6 +465,97 @@ async def test_a_birth_while_much_waits_does_not_lose_the_status(
     bench.connection.acknowledge_all()
     assert bench.topics.count("chiplink/cellar/descriptor") == 2
     assert STATUS in bench.connection.published
+
+
+# Home Assistant
+
+
+DISCOVERY = "homeassistant/device/chiplink-cellar"
+CLAIM = "chiplink/cellar/homeassistant"
+
+
+def shown(bench: Bench) -> dict[str, bool]:
+    """The discovery topics that were published, and whether anything is on them."""
+    return {
+        message.topic.removeprefix(f"{DISCOVERY}/"): bool(message.payload)
+        for message in bench.connection.published
+        if message.topic.startswith(DISCOVERY)
+    }
+
+
+BOTH = {"status/config": True, "kvm/config": True}
+NONE = {"status/config": False, "kvm/config": False}
+
+
+async def test_discovery_comes_with_the_greeting(bench: Bench) -> None:
+    bench.start()
+    bench.connection.connect()
+    await bench.until_published(STATUS)
+    assert shown(bench) == BOTH
+    assert {m.retain for m in bench.connection.published if m.topic.startswith(DISCOVERY)} == {True}
+
+
+async def test_no_discovery_before_the_claim_was_asked_for(bench: Bench) -> None:
+    bench.connection.echoes = False
+    bench.start()
+    bench.connection.connect()
+    await bench.connection.until(lambda: bench.connection.published)
+    marker = bench.connection.published[0]
+    assert shown(bench) == {}
+    bench.connection.receive(CLAIM, b'{"instance":"a"}', retain=True)
+    bench.connection.receive(f"{DISCOVERY}/kvm/config", b"{}", retain=True)
+    bench.connection.receive(marker.topic, marker.payload)
+    await bench.until_published(STATUS)
+    assert shown(bench) == {"kvm/config": False}
+
+
+async def test_a_claim_and_its_end(bench: Bench) -> None:
+    await bench.greet()
+    bench.connection.receive(CLAIM, b'{"instance":"a"}', retain=True)
+    assert shown(bench) == NONE
+    bench.connection.receive(CLAIM, b"", retain=True)
+    assert shown(bench) == BOTH
+
+
+async def test_a_device_deleted_in_home_assistant_does_not_return(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "BIRTH_DELAY", (0.0, 0.0))
+    await bench.greet()
+    bench.connection.receive(f"{DISCOVERY}/kvm/config", b"", retain=True)
+    bench.connection.receive("homeassistant/status", b"online")
+    await bench.connection.until(lambda: "chiplink/cellar/health" in bench.topics)
+    assert shown(bench) == {"status/config": True}
+    bench.connection.disconnect()
+    bench.forget()
+    bench.connection.connect()
+    await bench.until_published(STATUS)
+    assert shown(bench) == {"status/config": True}
+
+
+async def test_what_others_write_on_our_discovery_topics_is_left_alone(bench: Bench) -> None:
+    await bench.greet()
+    bench.connection.receive(f"{DISCOVERY}/kvm/config", b"{}", retain=True)
+    assert bench.connection.published == []
+    assert bench.connection.counters["unknown_topics"] == 0
+
+
+async def test_a_component_that_is_gone_is_taken_away_before_the_rest(bench: Bench) -> None:
+    bench.connection.retained = [
+        Incoming(
+            f"{DISCOVERY}/kvm/config", b'{"components":{"old":{"platform":"number"}}}', True, 0.0
+        )
+    ]
+    bench.start()
+    bench.connection.connect()
+    await bench.until_published(STATUS)
+    first, last = (
+        json.loads(message.payload)["components"]
+        for message in bench.connection.published
+        if message.topic == f"{DISCOVERY}/kvm/config"
+    )
+    assert first["old"] == {"platform": "number"}
+    assert set(first) - set(last) == {"old"}
 
 
 # Commands

@@ -27,9 +27,17 @@ COMMANDS = {
     "probe": "which chip answers on a port",
     "configure": "read and change what a CH9329 stores",
     "monitor": "a live view of every bridge on a broker",
+    "trace": "what goes over a device's line, in words",
+    "doctor": "what keeps it from working, and the line that fixes it",
+    "forget": "clear what a node left on a broker",
+    "app-config": "the configuration of the Home Assistant app, from its options",
     "decode": "frames in words",
     "describe": "what a chip offers",
 }
+
+
+_MODULES = {"app-config": "app"}
+"""Commands whose module has another name."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,7 +68,7 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=f"{name}: {summary}")
         if name == wanted:
-            module = importlib.import_module(f"chiplink.cli.{name}_command")
+            module = importlib.import_module(f"chiplink.cli.{_MODULES.get(name, name)}_command")
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     return parser

@@ -15,14 +15,15 @@ from chiplink.cli.monitor_tree import FILTERS, DeviceState, NodeState, Tree
 from chiplink.cli.printable import printable
 from chiplink.cli.remote import DEFAULT_BROKER
 from chiplink.exceptions import BrokerError, ChiplinkError
-from chiplink.mqtt.connection import Connected, Connection, Disconnected
+from chiplink.mqtt.connection import Connection
+from chiplink.mqtt.connection_events import Connected, Disconnected
 from chiplink.mqtt.message import Incoming, Subscription
 from chiplink.mqtt.url import parse_broker
 
 if TYPE_CHECKING:
     import argparse
 
-    from chiplink.mqtt.connection import Event
+    from chiplink.mqtt.connection_events import Event
     from chiplink.mqtt.url import Broker
 
 CONNECT_DEADLINE = 15.0

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from chiplink.exceptions import BrokerError, ChiplinkError, UsageError
-from chiplink.mqtt.connection import Connected, Connection, Disconnected
+from chiplink.mqtt.connection import Connection
+from chiplink.mqtt.connection_events import Connected, Disconnected
 from chiplink.mqtt.message import Incoming, Message, Subscription
 from chiplink.mqtt.topics import BASE
 
 if TYPE_CHECKING:
-    from chiplink.mqtt.connection import Event
+    from chiplink.mqtt.connection_events import Event
     from chiplink.mqtt.url import Broker
 
 DEFAULT_BROKER = os.environ.get("CHIPLINK_BROKER", "mqtt://127.0.0.1:1883")

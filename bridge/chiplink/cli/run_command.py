@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chiplink.config import DEFAULT_PATH, load_config
-from chiplink.daemon import check_bridge, run_bridge
+from chiplink.daemon import check_bridge, run_daemon
 
 if TYPE_CHECKING:
     import argparse
@@ -37,10 +35,5 @@ def run(options: argparse.Namespace) -> int:
     if options.check:
         print(f"{options.config}: good; {len(config.devices)} device(s)")
         return 0
-    logging.basicConfig(
-        level=logging.DEBUG if options.verbose else logging.INFO,
-        format="%(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    asyncio.run(run_bridge(config))
+    asyncio.run(run_daemon(options.config, config, verbose=options.verbose))
     return 0

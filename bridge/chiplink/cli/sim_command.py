@@ -45,14 +45,23 @@ def run(options: argparse.Namespace) -> int:
 
 async def _serve(options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
+    task: asyncio.Future[None]
+
+    def say(line: str) -> None:
+        """Print a line; whoever read it and went away ends the simulator."""
+        try:
+            print(line, flush=True)
+        except BrokenPipeError:
+            task.cancel()
+
     task = asyncio.ensure_future(
         run_sim(
             options.chip,
             link=options.link,
             faults=options.fault,
-            log=_say if options.log else None,
+            log=say if options.log else None,
             pace=options.pace,
-            on_ready=_say,
+            on_ready=say,
         )
     )
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -61,7 +70,3 @@ async def _serve(options: argparse.Namespace) -> None:
         await task
     except asyncio.CancelledError:
         return
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from chiplink.exceptions import BrokerError, ChiplinkError
-from chiplink.mqtt.connection import Connected, Connection, Disconnected
+from chiplink.mqtt.connection import Connection
+from chiplink.mqtt.connection_events import Connected, Disconnected
 from chiplink.mqtt.message import Incoming, Message, Subscription
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from chiplink.mqtt.connection import Event
+    from chiplink.mqtt.connection_events import Event
     from chiplink.mqtt.url import Broker
 
 CONNECT_DEADLINE = 15.0

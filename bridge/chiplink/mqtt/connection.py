@@ -14,31 +14,41 @@ import os
 import socket
 import threading
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.subscribeoptions import SubscribeOptions
+from paho.mqtt.enums import MQTTErrorCode
 
 from chiplink.exceptions import BrokerError
+from chiplink.mqtt.connection_events import (
+    Acknowledged,
+    Connected,
+    Disconnected,
+    Event,
+    Subscribed,
+)
 from chiplink.mqtt.failures import (
     explain_exception,
     explain_hang_up,
     explain_reason,
     explain_rival,
 )
-from chiplink.mqtt.message import Incoming, Message, Subscription
-from chiplink.mqtt.tls import make_context
+from chiplink.mqtt.paho import (
+    V5,
+    V311,
+    connect_arguments,
+    incoming,
+    make_client,
+    publish_properties,
+    subscribe_options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paho.mqtt.client import SocketLike
+    from paho.mqtt.client import Client, MQTTMessage, SocketLike
     from paho.mqtt.reasoncodes import ReasonCode
 
+    from chiplink.mqtt.message import Message, Subscription
     from chiplink.mqtt.url import Broker
 
 _LOG = logging.getLogger(__name__)
@@ -59,48 +69,10 @@ SHORT_LIFE = 10.0
 TICK = 1.0
 """Seconds between looks at the keepalive."""
 
-MAX_PACKET = 4 * 1024 * 1024
-"""Bytes of a message that the broker may send us."""
-
 MAX_READS = 64
 """Packets handled before others get a turn on the loop."""
 
-WINDOW = 20
-"""Messages in flight at once; more is slower on mosquitto."""
-
 UNSUPPORTED_VERSION = ("Unsupported protocol version", "Protocol error", "Malformed packet")
-
-
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """The broker took us; `version` is 5 or 4 (3.1.1)."""
-
-    version: int
-
-
-@dataclass(frozen=True, slots=True)
-class Disconnected:
-    """The connection ended, or an attempt failed; `reason` is one line for the user."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    """The broker has message `mid`."""
-
-    mid: int
-
-
-@dataclass(frozen=True, slots=True)
-class Subscribed:
-    """The broker answered a subscription: whether each filter was granted."""
-
-    mid: int
-    granted: tuple[bool, ...]
-
-
-Event = Connected | Disconnected | Acknowledged | Subscribed | Incoming
 
 
 class Connection:
@@ -115,7 +87,7 @@ class Connection:
         self._deliver_to = deliver
         self._loop = asyncio.get_running_loop()
         self._client: Client | None = None
-        self._version = MQTTProtocolVersion.MQTTv5
+        self._version = V5
         self._task: asyncio.Task[None] | None = None
         self._closed = asyncio.Event()
         self._answered = asyncio.Event()
@@ -154,7 +126,7 @@ class Connection:
             message.payload,
             message.qos,
             message.retain,
-            self._publish_properties(message),
+            publish_properties(message, self._version),
         )
         self._flush()
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
@@ -163,7 +135,9 @@ class Connection:
 
     def subscribe(self, subscriptions: list[Subscription]) -> int:
         """Subscribe and return the mid that its answer will carry; raises BrokerError."""
-        filters: list[Any] = [(item.filter, self._options(item)) for item in subscriptions]
+        filters: list[Any] = [
+            (item.filter, subscribe_options(item, self._version)) for item in subscriptions
+        ]
         code, mid = self._live().subscribe(filters)
         self._flush()
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS or mid is None:
@@ -179,28 +153,6 @@ class Connection:
         if self._client is None:
             raise BrokerError("not connected to the broker")
         return self._client
-
-    def _options(self, item: Subscription) -> SubscribeOptions | int:
-        if self._version != MQTTProtocolVersion.MQTTv5:
-            return item.qos
-        handling = (
-            SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE
-            if item.replay
-            else SubscribeOptions.RETAIN_DO_NOT_SEND
-        )
-        return SubscribeOptions(qos=item.qos, retainAsPublished=True, retainHandling=handling)
-
-    def _publish_properties(self, message: Message) -> Properties | None:
-        if self._version != MQTTProtocolVersion.MQTTv5:
-            return None
-        if message.seq is None and message.correlation is None:
-            return None
-        properties = _properties(PacketTypes.PUBLISH)
-        if message.seq is not None:
-            properties.UserProperty = ("seq", str(message.seq))
-        if message.correlation is not None:
-            properties.CorrelationData = message.correlation
-        return properties
 
     # One connection after another
 
@@ -257,7 +209,12 @@ class Connection:
         def work() -> None:
             error: Exception | None = None
             try:
-                client.connect(self._broker.host, self._broker.port, KEEPALIVE, **self._start())
+                client.connect(
+                    self._broker.host,
+                    self._broker.port,
+                    KEEPALIVE,
+                    **connect_arguments(self._version),
+                )
             except Exception as caught:  # noqa: BLE001 - carried over to the loop
                 # Its frames hold the socket, which would stay open until garbage is collected.
                 error = caught.with_traceback(None)
@@ -299,31 +256,11 @@ class Connection:
             self._swap_version()
 
     def _swap_version(self) -> None:
-        is_5 = self._version == MQTTProtocolVersion.MQTTv5
-        self._version = MQTTProtocolVersion.MQTTv311 if is_5 else MQTTProtocolVersion.MQTTv5
+        self._version = V311 if self._version == V5 else V5
 
     def _make_client(self) -> Client:
-        broker = self._broker
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self._client_id,
-            clean_session=None if self._version == MQTTProtocolVersion.MQTTv5 else True,
-            protocol=self._version,
-            transport="websockets" if broker.path is not None else "tcp",
-            reconnect_on_failure=False,
-        )
-        if broker.path is not None:
-            client.ws_set_options(path=broker.path)
-        if broker.tls:
-            client.tls_set_context(make_context(broker))
-        if broker.user is not None:
-            client.username_pw_set(broker.user, broker.password)
+        client = make_client(self._broker, self._client_id, self._will, self._version)
         client.connect_timeout = CONNECT_DEADLINE
-        client.max_inflight_messages_set(WINDOW)
-        client.max_queued_messages_set(WINDOW * 2)
-        if self._will is not None:
-            will = self._will
-            client.will_set(will.topic, will.payload, will.qos, will.retain)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
@@ -331,13 +268,6 @@ class Connection:
         client.on_subscribe = self._on_subscribe
         client.on_socket_close = self._on_socket_close
         return client
-
-    def _start(self) -> dict[str, Any]:
-        if self._version != MQTTProtocolVersion.MQTTv5:
-            return {}
-        properties = _properties(PacketTypes.CONNECT)
-        properties.MaximumPacketSize = MAX_PACKET
-        return {"clean_start": True, "properties": properties}
 
     # The socket
 
@@ -406,7 +336,7 @@ class Connection:
         self._closed.set()
 
     def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
-        self._deliver(_incoming(message))
+        self._deliver(incoming(message))
 
     def _on_publish(
         self, _client: Client, _data: Any, mid: int, _reason: Any, _properties: Any
@@ -428,10 +358,6 @@ class Connection:
             self.counters["defects"] += 1
 
 
-def _properties(packet: int) -> Properties:
-    return Properties(packet)  # type: ignore[no-untyped-call]
-
-
 def _send_at_once(line: SocketLike) -> None:
     """Switch Nagle's algorithm off: a result must not wait for an acknowledgement."""
     with socket.socket(fileno=os.dup(line.fileno())) as same, contextlib.suppress(OSError):
@@ -446,28 +372,3 @@ def _close(client: Client) -> None:
         asyncio.get_running_loop().remove_reader(line)
         asyncio.get_running_loop().remove_writer(line)
         line.close()
-
-
-def _incoming(message: MQTTMessage) -> Incoming:
-    payload, properties = message.payload, message.properties
-    if not isinstance(payload, bytes):
-        payload = bytes(payload)
-    if properties is None:
-        return Incoming(_topic(message), payload, message.retain, message.timestamp)
-    return Incoming(
-        _topic(message),
-        payload,
-        message.retain,
-        message.timestamp,
-        getattr(properties, "MessageExpiryInterval", None),
-        getattr(properties, "ResponseTopic", None),
-        getattr(properties, "CorrelationData", None),
-    )
-
-
-def _topic(message: MQTTMessage) -> str:
-    """Return the topic; one that is not UTF-8 matches nothing of ours."""
-    try:
-        return message.topic
-    except UnicodeDecodeError:
-        return ""

@@ -24,10 +24,17 @@ class Health:
 
     interval = INTERVAL
 
-    def __init__(self, node: NodeView, counters: Counter[str], outgoing: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        node: NodeView,
+        counters: Counter[str],
+        outgoing: Callable[[], int],
+        home_assistant: Callable[[], str],
+    ) -> None:
         self._node = node
         self._counters = counters
         self._outgoing = outgoing
+        self._home_assistant = home_assistant
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._last = b""
         self._not_before = float("-inf")
@@ -54,6 +61,7 @@ class Health:
         return {
             "started": self._started,
             "version": __version__,
+            "homeassistant": self._home_assistant(),
             "counters": dict(sorted(self._counters.items())),
             "devices": devices,
             "queues": {"outgoing": self._outgoing(), **self._node.waiting()},

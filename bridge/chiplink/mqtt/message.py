@@ -37,8 +37,9 @@ class Incoming(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A filter; `replay` asks for what is retained under it."""
+    """A filter; `replay` asks for what is retained under it, `own` for what we publish."""
 
     filter: str
     qos: int = 1
     replay: bool = False
+    own: bool = True

@@ -8,32 +8,30 @@ import random
 import secrets
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from chiplink.exceptions import BrokerError, CommandError
 from chiplink.model import Availability, CommandRequest, DeviceEvent, Result, StateUpdate
-from chiplink.mqtt.connection import (
-    WINDOW,
-    Acknowledged,
-    Connected,
-    Connection,
-    Disconnected,
-    Event,
-    Subscribed,
-)
+from chiplink.mqtt.connection import Connection
+from chiplink.mqtt.connection_events import Acknowledged, Connected, Disconnected, Event, Subscribed
 from chiplink.mqtt.descriptor import descriptor
+from chiplink.mqtt.discovery import Discovery
 from chiplink.mqtt.events import encode_event
 from chiplink.mqtt.health import Health
+from chiplink.mqtt.homeassistant import HomeAssistant, Memory, Mode
 from chiplink.mqtt.incoming import Origin, read_command
 from chiplink.mqtt.message import Incoming, Message, Subscription
 from chiplink.mqtt.outbox import Outbox
+from chiplink.mqtt.paho import WINDOW
 from chiplink.mqtt.payloads import encode_state
 from chiplink.mqtt.results import ResultLimit, encode_result
 from chiplink.mqtt.topics import Topics
 from chiplink.mqtt.tree import RetainedTree
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from chiplink.mqtt.url import Broker
     from chiplink.mqtt.view import NodeView
 
@@ -59,6 +57,10 @@ class SessionSettings:
     node: str
     broker: Broker
     birth_topic: str | None = "homeassistant/status"
+    mode: Mode = Mode.AUTO
+    discovery_prefix: str = "homeassistant"
+    typing: bool = False
+    memory: Memory = field(default_factory=dict)
 
 
 class Session:
@@ -74,9 +76,16 @@ class Session:
         client_id = f"chiplink-{settings.node}"
         self._connection = Connection(settings.broker, client_id, self._offline, self._take)
         self._counters: Counter[str] = self._connection.counters
+        self._discovery = Discovery(
+            settings.node, settings.discovery_prefix, self._topics, typing=settings.typing
+        )
+        self._home = HomeAssistant(settings.mode, self._discovery, node, settings.memory)
+        self._clearing: Counter[str] = Counter()
         self._outbox = Outbox(self._counters)
         self._limit = ResultLimit()
-        self._health = Health(node, self._counters, lambda: len(self._outbox))
+        self._health = Health(
+            node, self._counters, lambda: len(self._outbox), lambda: self._home.shown
+        )
         self._in_flight: dict[int, Message] = {}
         self._sequences: Counter[str] = Counter()
         self._subscribed: dict[int, asyncio.Future[tuple[bool, ...]]] = {}
@@ -96,9 +105,18 @@ class Session:
         try:
             while True:
                 await asyncio.sleep(self._health.interval)
+                self._publish_for_home_assistant(self._home.tick(time.monotonic()))
                 self._publish_health()
         finally:
             await self._say_goodbye()
+
+    def counters(self) -> Mapping[str, int]:
+        """Return what was counted since the start, by name."""
+        return self._counters
+
+    def queues(self) -> Mapping[str, int]:
+        """Return how much waits, by queue."""
+        return {"outgoing": len(self._outbox)}
 
     # What the node says (Sink)
 
@@ -214,8 +232,20 @@ class Session:
         elif message.topic == self._settings.birth_topic:
             if message.payload == b"online":
                 self._plan_republication()
+        elif message.topic == self._topics.claim:
+            self._publish_for_home_assistant(self._home.claimed(message.payload))
+        elif self._home.owns(message.topic):
+            self._discovery_changed(message)
         else:
             self._counters["unknown_topics"] += 1
+
+    def _discovery_changed(self, message: Incoming) -> None:
+        if message.payload:
+            return
+        if self._clearing[message.topic]:
+            self._clearing[message.topic] -= 1
+        else:
+            self._home.emptied(message.topic)
 
     def _refuse(self, request: CommandRequest, error: CommandError) -> None:
         self._counters["commands_refused"] += 1
@@ -235,6 +265,7 @@ class Session:
         if self._ready:
             self._counters["broker_lost"] += 1
         self._ready = False
+        self._clearing.clear()
         self.connected.clear()
         self._outbox.put_back(list(self._in_flight.values()))
         self._in_flight.clear()
@@ -259,9 +290,10 @@ class Session:
     async def _greet(self) -> None:
         """Clear what is not ours any more, listen, publish everything, and go online."""
         try:
-            if not self._tree_done:
-                await self._clear_tree()
+            retained = await self._survey()
             await self._subscribe()
+            self._clear_stale(retained)
+            self._publish_for_home_assistant(self._surveyed(retained))
             self._publish_all()
             self._ready = True
             self._put_state(Message(self._topics.status, b"online", retain=True))
@@ -280,29 +312,59 @@ class Session:
             f" read and write {self._topics.everything}?"
         )
 
-    async def _clear_tree(self) -> None:
+    async def _survey(self) -> dict[str, bytes]:
+        """Return what is retained of ours: at the start everything, later what others change."""
         tree = self._tree = RetainedTree(self._topics.sync(secrets.token_hex(8)))
+        passing = [tree.marker] if self._tree_done else [tree.marker, self._topics.everything]
+        wanted = [Subscription(topic, replay=True) for topic in passing]
+        wanted.append(Subscription(self._topics.claim, replay=True))
+        wanted.append(Subscription(self._discovery.filter, replay=True, own=False))
         try:
-            granted = await self._ask([Subscription(self._topics.everything, replay=True)])
-            if not all(granted):
-                _LOG.warning("the broker does not let us read our own topics; old ones may stay")
-                return
-            self._connection.publish(Message(tree.marker, b"sync"))
-            await tree.wait(SYNC_DEADLINE)
-            self._connection.unsubscribe(self._topics.everything)
+            granted = await self._ask(wanted)
+            self._tell_refused(wanted, granted)
+            if granted[0]:
+                self._connection.publish(Message(tree.marker, b"sync"))
+                await tree.wait(SYNC_DEADLINE)
+            for topic in passing:
+                self._connection.unsubscribe(topic)
         finally:
             self._tree = None
-        for topic in tree.retained - self._own_topics():
-            _LOG.info("clearing %s", topic)
-            self._outbox.put_state(Message(topic, b"", retain=True))
+        return tree.retained
+
+    def _clear_stale(self, retained: dict[str, bytes]) -> None:
+        """Clear what an earlier configuration left below our root."""
         self._tree_done = True
+        for topic in retained.keys() - self._own_topics():
+            if topic.startswith(f"{self._topics.root}/"):
+                _LOG.info("clearing %s", topic)
+                self._outbox.put_state(Message(topic, b"", retain=True))
+
+    def _surveyed(self, retained: dict[str, bytes]) -> list[Message]:
+        claim = retained.get(self._topics.claim, b"")
+        existing = {topic: payload for topic, payload in retained.items() if self._home.owns(topic)}
+        return self._home.surveyed(claim, existing)
+
+    def _publish_for_home_assistant(self, messages: list[Message]) -> None:
+        """Publish discovery; of two payloads of one topic, the first must go out too."""
+        for number, message in enumerate(messages):
+            later = {other.topic for other in messages[number + 1 :]}
+            if not message.payload:
+                self._clearing[message.topic] += 1
+            if message.topic in later:
+                self._outbox.put_event(message, time.monotonic())
+            else:
+                self._outbox.put_state(message)
+        self._pump()
 
     async def _subscribe(self) -> None:
         wanted = [Subscription(topic) for topic in self._topics.commands]
         wanted.append(Subscription(self._topics.status, replay=True))
         if self._settings.birth_topic is not None:
             wanted.append(Subscription(self._settings.birth_topic))
-        granted = await self._ask(wanted)
+        self._tell_refused(wanted, await self._ask(wanted))
+
+    @staticmethod
+    def _tell_refused(wanted: list[Subscription], granted: tuple[bool, ...]) -> None:
         for subscription, ok in zip(wanted, granted, strict=False):
             if not ok:
                 _LOG.error("the broker does not let us listen to %s", subscription.filter)
@@ -351,7 +413,11 @@ class Session:
         if self._birth is not None:
             self._birth.cancel()
         delay = random.uniform(*BIRTH_DELAY)  # noqa: S311 - spreads load, keeps no secret
-        self._birth = self._loop.call_later(delay, self._publish_all)
+        self._birth = self._loop.call_later(delay, self._publish_again)
+
+    def _publish_again(self) -> None:
+        self._publish_for_home_assistant(self._home.born(time.monotonic()))
+        self._publish_all()
 
     async def _say_goodbye(self) -> None:
         self._end_greeting()

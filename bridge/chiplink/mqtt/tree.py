@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from chiplink.mqtt.message import Incoming
 
-MAX_TOPICS = 10_000
+MAX_PAYLOAD = 64 * 1024
+"""Bytes kept of each; a longer one is not ours."""
+
+MAX_TOPICS = 2000
 """Retained topics looked at; a broker holding more has another problem."""
 
 
 class RetainedTree:
-    """Collects retained topics until `marker` comes back, behind the last of them."""
+    """Collects retained topics and payloads until `marker` comes back, behind the last."""
 
     def __init__(self, marker: str) -> None:
         self.marker = marker
-        self.retained: set[str] = set()
+        self.retained: dict[str, bytes] = {}
         self._complete = asyncio.Event()
 
     def take(self, message: Incoming, *, is_command: bool) -> bool:
@@ -27,8 +30,10 @@ class RetainedTree:
             return True
         if not message.retain:
             return not is_command
-        if message.payload and len(self.retained) < MAX_TOPICS:
-            self.retained.add(message.topic)
+        if not message.payload:
+            self.retained.pop(message.topic, None)
+        elif len(self.retained) < MAX_TOPICS:
+            self.retained[message.topic] = message.payload[:MAX_PAYLOAD]
         return True
 
     async def wait(self, deadline: float) -> None:

@@ -1,0 +1,39 @@
+"""What the bridge itself shows: a device of its own, so that its health is seen."""
+
+from __future__ import annotations
+
+from chiplink.catalog.row import Kind, Row, ValueType
+
+BRIDGE_ROWS = (
+    Row(
+        key="status",
+        kind=Kind.STATE,
+        platform="binary_sensor",
+        type=ValueType.BOOL,
+        name="Connection",
+        translation_key="status",
+        category="diagnostic",
+        device_class="connectivity",
+    ),
+    Row(
+        key="version",
+        kind=Kind.STATE,
+        platform="sensor",
+        type=ValueType.TEXT,
+        name="Version",
+        translation_key="version",
+        icon="mdi:tag-outline",
+        category="diagnostic",
+    ),
+    Row(
+        key="started",
+        kind=Kind.STATE,
+        platform="sensor",
+        type=ValueType.TEXT,
+        name="Started",
+        translation_key="started",
+        category="diagnostic",
+        device_class="timestamp",
+    ),
+)
+"""`status` is the topic of that name; the others are fields of `health`."""

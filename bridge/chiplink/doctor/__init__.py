@@ -1,0 +1,1 @@
+"""What keeps chiplink from working on this host, and the line that fixes it; writes nothing."""

@@ -1,0 +1,39 @@
+"""What a connection to the broker tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chiplink.mqtt.message import Incoming
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The broker took us; `version` is 5 or 4 (3.1.1)."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The connection ended, or an attempt failed; `reason` is one line for the user."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The broker has message `mid`."""
+
+    mid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """The broker answered a subscription: whether each filter was granted."""
+
+    mid: int
+    granted: tuple[bool, ...]
+
+
+Event = Connected | Disconnected | Acknowledged | Subscribed | Incoming
