@@ -125,6 +125,115 @@ def ch9329_encode(address: int, command: int, data: bytes) -> bytes:
     return bytes(ffi.buffer(out, _checked(size)))
 
 
+class Ch392(Generic[F]):
+    """A cl_ch392_t that reports replies as `frame`, a NamedTuple of kind, payload and status.
+
+    `statuses` are the members that stand for CL_FRAME_OK and the following.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_chip",
+        "_descriptors",
+        "_out",
+        "_parts",
+        "_statuses",
+        "_type",
+        "_used",
+    )
+
+    def __init__(self, frame: type[F], statuses: tuple[object, ...]) -> None:
+        self._type = frame
+        self._statuses = statuses
+        self._chip = ffi.new("cl_ch392_t *")
+        self._used = ffi.new("size_t *")
+        self._out = ffi.new("cl_frame_t[]", lib.CL_CH392_EXPECTED_MAX + 1)  # takes all in a call
+        self._buffer = ffi.buffer(self._chip)  # offsets count from the struct; keeps it alive
+        self._descriptors = memoryview(ffi.buffer(self._out))
+        self._parts: list[bytes] = []  # of a READ_RECV_BUF_SN that is not complete
+        lib.cl_ch392_init(self._chip)
+
+    def expect(self, code: int, length: int) -> int:
+        """Say that a command was sent, and its reply's length; return how many are expected.
+
+        ValueError for a length that the command's reply never has, and for a 17th reply.
+        """
+        return _checked(lib.cl_ch392_expect(self._chip, code, length))
+
+    def feed(self, data: bytes) -> list[F]:
+        """Take in bytes, cut anywhere; return the replies they complete, and garbage."""
+        count = lib.cl_ch392_feed(
+            self._chip, data, len(data), self._used, self._out, len(self._out)
+        )
+        return self._frames(count, data)
+
+    def flush(self) -> list[F]:
+        """Give up every reply that is expected; each comes with the bytes there are."""
+        return self._frames(lib.cl_ch392_flush(self._chip, self._out, len(self._out)), b"")
+
+    @property
+    def pending(self) -> int:
+        """How many bytes are still to come of the replies that are expected."""
+        missing: int = lib.cl_ch392_pending(self._chip)
+        return missing
+
+    def _frames(self, count: int, data: bytes) -> list[F]:
+        frames = []
+        for offset, length, kind, status in _descriptors(
+            self._descriptors[: count * _DESCRIPTOR.size]
+        ):
+            ranged = kind < 0 or kind in CH392_COUNTED
+            payload = (data if ranged else self._buffer)[offset : offset + length]
+            if status == lib.CL_CH392_PART:
+                self._parts.append(payload)
+                continue
+            if self._parts and ranged:
+                payload = b"".join((*self._parts, payload))
+                self._parts.clear()
+            frames.append(_new(self._type, (kind, payload, self._statuses[status])))
+        return frames
+
+
+def ch392_rows() -> list[tuple[int, ...]]:
+    """Return the CH392's commands, each a cl_ch392_row_t's members in order."""
+    rows = (lib.cl_ch392_lookup(code) for code in range(256))
+    names = [name for name, _ in ffi.typeof("cl_ch392_row_t").fields]
+    return [tuple(getattr(row, name) for name in names) for row in rows if row]
+
+
+CH392_F: int = lib.CL_CH392_F
+CH392_T: int = lib.CL_CH392_T
+CH392_OPTIONAL: int = lib.CL_CH392_OPTIONAL
+CH392_STATUS: int = lib.CL_CH392_STATUS
+CH392_COUNT_IN: int = lib.CL_CH392_COUNT_IN
+CH392_COUNT_OUT: int = lib.CL_CH392_COUNT_OUT
+CH392_STREAM_MAX: int = lib.CL_CH392_STREAM_MAX
+CH392_EXPECTED_MAX: int = lib.CL_CH392_EXPECTED_MAX
+CH392_COUNTED = frozenset(row[0] for row in ch392_rows() if row[2] & CH392_COUNT_OUT)
+"""The commands whose reply is as long as they ask for."""
+
+
+def ch392_reply(command: bytes) -> int:
+    """Return the length of a command's reply; ValueError if it is no command of the table."""
+    return _checked(lib.cl_ch392_reply(command, len(command)))
+
+
+def ch392_encode(commands: Sequence[bytes]) -> bytes:
+    """Return the UART packets of commands; ValueError if one is none of the table."""
+    lengths = ffi.new(_UINT32S, [len(command) for command in commands])
+    data = b"".join(commands)
+    out = ffi.new(_BYTES, len(data) + lib.CL_CH392_HEAD * len(commands))
+    size = lib.cl_ch392_encode(data, lengths, len(commands), out, len(out))
+    return bytes(ffi.buffer(out, _checked(size)))
+
+
+def ch392_segments(command: bytes, gap: int, turn: int) -> list[tuple[int, int, bool, int]]:
+    """Return a command's SPI segments: offset, length, whether it is read, the gap behind it."""
+    out = ffi.new("cl_ch392_segment_t[]", lib.CL_CH392_SEGMENTS_MAX)
+    count = _checked(lib.cl_ch392_segments(command, len(command), gap, turn, out, len(out)))
+    return [(part.offset, part.length, bool(part.reads), part.gap) for part in out[0:count]]
+
+
 def hid_keyboard(address: int, modifiers: int, usages: bytes) -> bytes:
     """Return one keyboard frame; ValueError for more than six usages or E0 to FF."""
     out = ffi.new("uint8_t[]", lib.CL_HID_KEY_FRAME)

@@ -1,14 +1,16 @@
-"""Bytes to frames and frames to bytes; the C core does the work, ch9329.h and hid.h say how."""
+"""Bytes to frames and frames to bytes; the C core does the work, its headers say how."""
 
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from chiplink import _core
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 KEYBOARD_FRAME = 14
 """Bytes of a keyboard frame."""
@@ -110,3 +112,114 @@ def mouse(steps: Iterable[MouseStep], *, address: int = 0) -> list[bytes]:
         frames.append(path[at:end])
         at = end
     return frames
+
+
+class Ch392Frame(NamedTuple):
+    """A reply of a CH392: its command's code (-1 for garbage), payload, status.
+
+    The status is OK, BAD_LENGTH (given up; the payload is what came) or GARBAGE.
+    """
+
+    kind: int
+    payload: bytes
+    status: FrameStatus
+
+
+class Ch392Framer(_core.Ch392[Ch392Frame]):
+    """Cuts what a CH392 sends over UART into replies; one thread may use it.
+
+    expect(code, length) tells of a command; feed(bytes) and flush() return list[Ch392Frame];
+    pending counts the reply bytes that are still to come.
+    """
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(Ch392Frame, _STATUSES)
+
+
+class Ch392Row(NamedTuple):
+    """A command of the CH392: argument and reply bytes, and times in microseconds.
+
+    `gap` and `turn` are SPI's, after the code and before the reply; `pause` is the least time
+    before the next command, `typical` how long this one takes (0: no time).
+    """
+
+    code: int
+    chips: int
+    flags: int
+    reply: int
+    least: int
+    most: int
+    gap: int
+    turn: int
+    pause: int
+    typical: int
+
+    @property
+    def has_status(self) -> bool:
+        """Whether GET_CMD_STATUS must follow, and nothing else before it is done."""
+        return bool(self.flags & _core.CH392_STATUS)
+
+    @property
+    def counts_arguments(self) -> bool:
+        """Whether arguments 1 and 2 count the data bytes behind them."""
+        return bool(self.flags & _core.CH392_COUNT_IN)
+
+    @property
+    def counts_reply(self) -> bool:
+        """Whether arguments 1 and 2 count the bytes of the reply."""
+        return bool(self.flags & _core.CH392_COUNT_OUT)
+
+    @property
+    def answers(self) -> bool:
+        """Whether a reply comes at all."""
+        return self.reply > 0 or self.counts_reply
+
+
+class Ch392Segment(NamedTuple):
+    """A part of an SPI transfer: bytes sent, or how many are read; then a gap in microseconds."""
+
+    sent: bytes
+    read: int
+    gap: int
+
+
+CH392F = _core.CH392_F
+"""In a row's `chips`: the CH392F has it."""
+
+CH392T = _core.CH392_T
+"""In a row's `chips`: the CH392T has it."""
+
+CH392_OPTIONAL = _core.CH392_OPTIONAL
+"""In a row's `chips`: a CH395 has it, a CH392 perhaps."""
+
+CH392_STREAM = _core.CH392_STREAM_MAX
+"""Bytes of the longest WRITE_SEND_BUF_SN or READ_RECV_BUF_SN."""
+
+CH392_REPLIES = _core.CH392_EXPECTED_MAX
+"""How many replies a Ch392Framer may expect at once."""
+
+
+@cache
+def ch392_commands() -> Mapping[int, Ch392Row]:
+    """Return the CH392's commands by code."""
+    return MappingProxyType({row[0]: Ch392Row(*row) for row in _core.ch392_rows()})
+
+
+def ch392_reply_length(command: bytes) -> int:
+    """Return how many bytes answer a command (code and arguments); ValueError if it is none."""
+    return _core.ch392_reply(command)
+
+
+def ch392_encode(*commands: bytes) -> bytes:
+    """Return the UART packets of commands (code and arguments); ValueError if one is none."""
+    return _core.ch392_encode(commands)
+
+
+def ch392_segments(command: bytes, *, gap: int, turn: int) -> list[Ch392Segment]:
+    """Return a command as one SPI transfer; `gap` and `turn` as in Ch392Row."""
+    return [
+        Ch392Segment(b"" if reads else command[offset : offset + length], length * reads, pause)
+        for offset, length, reads, pause in _core.ch392_segments(command, gap, turn)
+    ]

@@ -225,7 +225,8 @@ async def test_a_place_taken_by_another_is_told(
         running_bridge(tables(proxy.url, line.path)) as bridge,
     ):
         # With data of ours on its way, the end of a connection would overtake the last words.
-        await until(lambda: bridge.session.connected.is_set() and bridge.session._idle.is_set())
+        await until(lambda: bridge.session.connected.is_set() and bridge.node.available["kvm"])
+        await until(bridge.session._idle.is_set)
         # DISCONNECT with the reason code 8E: session taken over (MQTT 5, 3.14.2.1).
         proxy.cut(bytes.fromhex("e0 01 8e"))
         await until(lambda: said(caplog, ""))
