@@ -8,6 +8,7 @@ import logging
 import signal
 import sys
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from chiplink import logs
@@ -25,7 +26,7 @@ from chiplink.trace import TraceHub, socket_path
 from chiplink.transport.tap import TapPort
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from chiplink.config import Config
@@ -101,18 +102,18 @@ class Bridge:
             if extras:
                 await asyncio.wait(extras, timeout=STOP_DEADLINE)
 
-    def _extras(self) -> list[Coroutine[None, None, None]]:
+    def _extras(self) -> list[Callable[[], Awaitable[None]]]:
         """Return what serves others and must not stop the bridge when it cannot."""
-        extras = [self._hub.serve(self._trace_path)]
+        extras: list[Callable[[], Awaitable[None]]] = [partial(self._hub.serve, self._trace_path)]
         if self._config.metrics is not None:
             metrics = Metrics(self.node, self.session.counters, self.session.queues)
-            extras.append(metrics.serve(*self._config.metrics))
+            extras.append(partial(metrics.serve, *self._config.metrics))
         return extras
 
 
-async def _optional(extra: Coroutine[None, None, None]) -> None:
+async def _optional(extra: Callable[[], Awaitable[None]]) -> None:
     try:
-        await extra
+        await extra()
     except Exception as error:  # noqa: BLE001 - the bridge works without it
         _LOG.warning("%s", error)
 
@@ -169,7 +170,7 @@ class Daemon:
         config = self._config
         logs.configure(
             "debug" if self._verbose else config.log.level,
-            config.log.devices,
+            {} if self._verbose else config.log.devices,
             stream=sys.stderr,
             devices=[device.settings.id for device in config.devices],
             node=config.node,

@@ -339,9 +339,9 @@ class Connection:
         self._deliver(incoming(message))
 
     def _on_publish(
-        self, _client: Client, _data: Any, mid: int, _reason: Any, _properties: Any
+        self, _client: Client, _data: Any, mid: int, reason: ReasonCode, _properties: Any
     ) -> None:
-        self._deliver(Acknowledged(mid))
+        self._deliver(Acknowledged(mid, str(reason) if reason.is_failure else ""))
 
     def _on_subscribe(
         self, _client: Client, _data: Any, mid: int, reasons: list[ReasonCode], _properties: Any

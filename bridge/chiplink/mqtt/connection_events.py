@@ -23,9 +23,10 @@ class Disconnected:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """The broker has message `mid`."""
+    """The broker has message `mid`, or refuses it for the reason given."""
 
     mid: int
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ class Session:
 
     def queues(self) -> Mapping[str, int]:
         """Return how much waits, by queue."""
-        return {"outgoing": len(self._outbox)}
+        return {"outgoing": len(self._outbox), "in_flight": len(self._in_flight)}
 
     # What the node says (Sink)
 
@@ -197,7 +197,10 @@ class Session:
         if isinstance(event, Incoming):
             self._received(event)
         elif isinstance(event, Acknowledged):
-            self._in_flight.pop(event.mid, None)
+            message = self._in_flight.pop(event.mid, None)
+            if event.refused and message is not None:
+                self._counters["publishes_refused"] += 1
+                self._log_once(f"the broker refuses {message.topic}: {event.refused}; see its ACL")
             self._pump()
         elif isinstance(event, Connected):
             self._connected(event)

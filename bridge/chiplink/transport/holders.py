@@ -155,13 +155,21 @@ def _program(entry: Path) -> str:
     """Return a name a person knows: for a script, the script's and not the interpreter's."""
     name = _first_line(entry / "comm") or "a program without a name"
     if name.startswith("python"):
-        arguments = _text(entry / "cmdline").split("\0")[1:]
-        if arguments[:1] == ["-m"]:
-            arguments = arguments[1:]
-        script = Path(arguments[0]).name if arguments else ""
+        script = Path(_script(_text(entry / "cmdline").split("\0")[1:])).name
         name = script if script and not script.startswith("-") else name
     shown = "".join(letter if letter.isprintable() else "�" for letter in name)
     return shown[:MAX_NAME]
+
+
+def _script(arguments: list[str]) -> str:
+    """Return what an interpreter runs: the first argument behind its own options."""
+    rest = iter(arguments)
+    for argument in rest:
+        if argument in ("-W", "-X"):
+            next(rest, "")
+        elif argument == "-m" or not argument.startswith("-"):
+            return next(rest, "") if argument == "-m" else argument
+    return ""
 
 
 def _unit(entry: Path) -> str:
