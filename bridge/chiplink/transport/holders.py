@@ -167,6 +167,8 @@ def _script(arguments: list[str]) -> str:
     for argument in rest:
         if argument in ("-W", "-X"):
             next(rest, "")
+        elif argument == "-c":
+            return ""
         elif argument == "-m" or not argument.startswith("-"):
             return next(rest, "") if argument == "-m" else argument
     return ""
