@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
+import termios
 import tty
 from typing import TYPE_CHECKING, Protocol, Self
 
 from . import termios_speed
 from .line import DelayLine, heard
 from .link import PortLink
+from .port_watch import PortWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,6 +69,7 @@ class PtyLine:
         self._master = self._slave = -1
         self._waiting = bytearray()
         self._reading = False
+        self._watch: PortWatch | None = None
 
     @property
     def path(self) -> str:
@@ -113,6 +117,7 @@ class PtyLine:
             self._close()
             raise
         self._listen()
+        self._watch = PortWatch(self.port, self._on_closed)
 
     def hang_up(self) -> None:
         """Be gone, as an adapter that is pulled out: who has the port open gets an I/O error."""
@@ -120,6 +125,8 @@ class PtyLine:
             return
         if self._link is not None:
             self._link.remove()
+        if self._watch is not None:
+            self._watch.close()
         self._loop.remove_reader(self._master)
         self._loop.remove_writer(self._master)
         self._reading = False
@@ -189,6 +196,10 @@ class PtyLine:
             self._loop.add_writer(self._master, self._write)
         else:
             self._loop.remove_writer(self._master)
+
+    def _on_closed(self) -> None:
+        """Be free for the next program, as a port that nobody has open any more."""
+        fcntl.ioctl(self._slave, termios.TIOCNXCL)
 
     def _close(self) -> None:
         os.close(self._master)
