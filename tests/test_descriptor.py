@@ -119,7 +119,7 @@ def test_the_whole_of_a_small_one() -> None:
                 "name": "Desk",
                 "chip": "ch9329",
                 "model": "CH9329",
-                "manufacturer": "WCH (Nanjing Qinheng Microelectronics)",
+                "manufacturer": "WCH",
                 "links": [],
                 "rows": [
                     {

@@ -137,7 +137,6 @@ def common(platform: str, key: str, name: str, *, enabled: bool = True) -> dict[
 
 def test_a_binary_sensor() -> None:
     assert component("usb") == common("binary_sensor", "usb", "Computer") | {
-        "entity_category": "diagnostic",
         "device_class": "connectivity",
         "state_topic": "chiplink/cellar/kvm/usb",
         "payload_on": "ON",
@@ -150,6 +149,7 @@ def test_a_sensor_of_text() -> None:
         "icon": "mdi:chip",
         "entity_category": "diagnostic",
         "state_topic": "chiplink/cellar/kvm/firmware",
+        "value_template": "{{ value or 'none' }}",
     }
 
 
@@ -220,7 +220,9 @@ def test_a_select_with_a_state_and_no_hurry() -> None:
 
 
 def test_an_event() -> None:
-    assert component("hid_in") == common("event", "hid_in", "Custom HID", enabled=False) | {
+    assert component("hid_in") == common(
+        "event", "hid_in", "Custom HID received", enabled=False
+    ) | {
         "icon": "mdi:usb",
         "state_topic": "chiplink/cellar/kvm/hid_in",
         "event_types": ["report"],
@@ -266,18 +268,6 @@ def test_the_bridge() -> None:
                 "payload_on": "online",
                 "payload_off": "offline",
             },
-            "version": {
-                "platform": "sensor",
-                "unique_id": "chiplink-cellar-status-version",
-                "name": "Version",
-                "qos": 1,
-                "enabled_by_default": True,
-                "icon": "mdi:tag-outline",
-                "entity_category": "diagnostic",
-                "state_topic": "chiplink/cellar/health",
-                "value_template": "{{ value_json.version }}",
-                "availability": [{"topic": "chiplink/cellar/status"}],
-            },
             "started": {
                 "platform": "sensor",
                 "unique_id": "chiplink-cellar-status-started",
@@ -299,7 +289,7 @@ def test_a_device() -> None:
     assert made["device"] == {
         "identifiers": ["chiplink-cellar-kvm"],
         "name": "Desk",
-        "manufacturer": "WCH (Nanjing Qinheng Microelectronics)",
+        "manufacturer": "WCH",
         "model": "CH9329",
         "via_device": "chiplink-cellar",
     }

@@ -150,12 +150,12 @@ def test_components_of_the_bridge_that_are_gone_are_named_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     old = broker(home().surveyed(b"", {}))
-    rows = discovery_module.BRIDGE_ROWS[:2]
+    rows = discovery_module.BRIDGE_ROWS[:1]
     monkeypatch.setattr(discovery_module, "BRIDGE_ROWS", rows)
     messages = home().surveyed(b"", old)
     assert [message.topic for message in messages] == [STATUS, STATUS, KVM]
     assert components(messages[0])["started"] == {"platform": "sensor"}
-    assert set(components(messages[1])) == {"status", "version"}
+    assert set(components(messages[1])) == {"status"}
 
 
 def test_a_component_of_another_platform_is_first_taken_away() -> None:
@@ -262,16 +262,17 @@ def test_a_claim_decides_only_in_auto(mode: Mode) -> None:
 # Birth
 
 
-def test_a_birth_brings_discovery_again() -> None:
+def test_discovery_again() -> None:
     there = home()
     there.surveyed(b"", {})
-    assert told(there.born(100.0)) == SHOWN
+    assert told(there.again()) == SHOWN
 
 
-def test_a_birth_under_a_claim_brings_nothing() -> None:
+def test_nothing_again_under_a_claim() -> None:
     there = home()
     there.surveyed(CLAIM, {})
-    assert there.born(100.0) == []
+    there.born(100.0)
+    assert there.again() == []
 
 
 def test_a_claim_not_repeated_within_ten_minutes_of_a_birth_is_stale() -> None:
@@ -370,7 +371,7 @@ def test_a_deleted_device_stays_away() -> None:
     there = home()
     there.surveyed(b"", {})
     there.emptied(KVM)
-    assert told(there.born(0.0)) == {STATUS: "shown"}
+    assert told(there.again()) == {STATUS: "shown"}
     assert told(there.claimed(CLAIM)) == CLEARED
     assert told(there.claimed(b"")) == {STATUS: "shown"}
 
@@ -399,7 +400,7 @@ def test_a_deleted_device_returns_when_its_configuration_changes(change: str) ->
     again = home(Mode.AUTO, device, memory=memory, typing=change == "typing")
     assert told(again.surveyed(b"", {})) == SHOWN
     assert memory == {}
-    assert told(again.born(0.0)) == SHOWN
+    assert told(again.again()) == SHOWN
 
 
 def test_a_deleted_device_does_not_return_with_another_version_of_ours(

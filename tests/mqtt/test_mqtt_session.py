@@ -533,6 +533,72 @@ async def test_a_device_deleted_in_home_assistant_does_not_return(
     assert shown(bench) == {"status/config": True}
 
 
+async def test_a_device_deleted_after_a_claim_does_not_return(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "BIRTH_DELAY", (0.0, 0.0))
+    await bench.greet()
+    bench.connection.receive(CLAIM, b'{"instance":"a"}', retain=True)
+    bench.connection.receive(CLAIM, b"", retain=True)
+    bench.connection.receive(f"{DISCOVERY}/kvm/config", b"", retain=True)
+    bench.forget()
+    bench.connection.receive("homeassistant/status", b"online")
+    await bench.connection.until(lambda: "chiplink/cellar/health" in bench.topics)
+    assert shown(bench) == {"status/config": True}
+
+
+async def test_a_claim_repeated_right_after_a_birth_is_not_stale(
+    bench: Bench, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "BIRTH_DELAY", (0.0, 0.0))
+    monkeypatch.setattr("chiplink.mqtt.health.Health.interval", 0.01)
+    await bench.greet()
+    bench.connection.receive(CLAIM, b'{"instance":"a"}', retain=True)
+    bench.connection.receive("homeassistant/status", b"online")
+    bench.connection.receive(CLAIM, b'{"instance":"a"}', retain=True)
+    await bench.connection.until(lambda: "chiplink/cellar/health" in bench.topics)
+    bench.forget()
+    clock(100_000.0)
+    bench.session.result(result())
+    await bench.connection.until(lambda: "chiplink/cellar/health" in bench.topics)
+    assert shown(bench) == {}
+
+
+async def test_a_claim_that_comes_while_we_begin_is_newer_than_what_we_found(bench: Bench) -> None:
+    bench.start()
+    bench.connection.connect()
+    await bench.connection.until(
+        lambda: any(isinstance(step, Unsubscribing) for step in bench.connection.left())
+    )
+    bench.connection.receive(CLAIM, b'{"instance":"a"}', retain=True)
+    await bench.until_published(STATUS)
+    assert shown(bench) == NONE
+
+
+async def test_new_discovery_brings_everything_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_module, "BIRTH_DELAY", (0.02, 0.02))
+    bench.node.states["kvm", "last_error"] = ""
+    await bench.greet()
+    empty = Message("chiplink/cellar/kvm/last_error", b"", retain=True)
+    await bench.until_published(empty)
+    found = [m for m in bench.connection.published if m.topic.startswith(DISCOVERY)]
+    bench.connection.disconnect()
+    bench.connection.retained = [
+        Incoming(message.topic, message.payload, True, 0.0) for message in found
+    ]
+    bench.forget()
+    bench.session._tree_done = False
+    bench.connection.connect()
+    await bench.until_published(STATUS)
+    bench.forget()
+    passed = asyncio.Event()
+    asyncio.get_running_loop().call_later(0.02, passed.set)
+    await asyncio.wait_for(passed.wait(), DEADLINE)
+    assert bench.connection.published == []
+
+
 async def test_what_others_write_on_our_discovery_topics_is_left_alone(bench: Bench) -> None:
     await bench.greet()
     bench.connection.receive(f"{DISCOVERY}/kvm/config", b"{}", retain=True)

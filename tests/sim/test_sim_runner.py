@@ -50,7 +50,7 @@ async def test_run_until_cancelled(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("chip", "fault", "nearest"),
-    [("ch9392", "overrun", "ch9329"), ("ch9329", "over-run", "overrun")],
+    [("ch9328", "overrun", "ch9329"), ("ch9329", "over-run", "overrun")],
 )
 async def test_wrong_names(tmp_path: Path, chip: str, fault: str, nearest: str) -> None:
     path = tmp_path / "kvm"

@@ -16,16 +16,6 @@ BRIDGE_ROWS = (
         device_class="connectivity",
     ),
     Row(
-        key="version",
-        kind=Kind.STATE,
-        platform="sensor",
-        type=ValueType.TEXT,
-        name="Version",
-        translation_key="version",
-        icon="mdi:tag-outline",
-        category="diagnostic",
-    ),
-    Row(
         key="started",
         kind=Kind.STATE,
         platform="sensor",
@@ -36,4 +26,4 @@ BRIDGE_ROWS = (
         device_class="timestamp",
     ),
 )
-"""`status` is the topic of that name; the others are fields of `health`."""
+"""`status` is the topic of that name; the other is a field of `health`."""

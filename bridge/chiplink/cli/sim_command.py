@@ -7,7 +7,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from chiplink.exceptions import UsageError
-from chiplink.sim import CH9329_FAULTS, run_sim
+from chiplink.sim import faults_of, run_sim
 
 if TYPE_CHECKING:
     import argparse
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `sim`."""
-    parser.add_argument("chip", metavar="CHIP", help="ch9329")
+    parser.add_argument("chip", metavar="CHIP", help="ch9329 or ch392")
     parser.add_argument("--link", metavar="PATH", help="make PATH point to the pseudo-terminal")
     parser.add_argument(
         "--fault",
@@ -32,12 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT."""
-    if "list" in options.fault:
-        for fault in CH9329_FAULTS.values():
-            print(f"{fault.name:20} {fault.describe}")
-        return 0
     try:
-        asyncio.run(_serve(options))
+        if "list" in options.fault:
+            for fault in faults_of(options.chip).values():
+                print(f"{fault.name:20} {fault.describe}")
+        else:
+            asyncio.run(_serve(options))
     except ValueError as error:
         raise UsageError(str(error)) from error
     return 0

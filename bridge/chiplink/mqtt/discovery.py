@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from chiplink import __version__
-from chiplink.catalog import Kind
+from chiplink.catalog import ValueType
 from chiplink.catalog.bridge import BRIDGE_ROWS
 
 if TYPE_CHECKING:
@@ -152,7 +152,12 @@ def _event(row: Row) -> Component:
 
 
 def _sensor(row: Row) -> Component:
-    return {"options": list(row.options)} if row.options and row.kind is Kind.STATE else {}
+    """An empty text would be shown as a blank."""
+    if row.options:
+        return {"options": list(row.options)}
+    if row.type is ValueType.TEXT:
+        return {"value_template": "{{ value or 'none' }}"}
+    return {}
 
 
 _FORMS: dict[str, Callable[[Row], Component]] = {

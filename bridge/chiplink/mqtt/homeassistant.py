@@ -83,10 +83,13 @@ class HomeAssistant:
         self._note_claim(payload, again=True)
         return self._decide(self._payloads())
 
-    def born(self, now: float) -> list[Message]:
-        """Home Assistant has started: it reads discovery anew, or repeats its claim."""
+    def born(self, now: float) -> None:
+        """Home Assistant has started: from now on it has its time to repeat its claim."""
         if self._claim is not None and self._deadline is None:
             self._deadline = now + CLAIM_DEADLINE
+
+    def again(self) -> list[Message]:
+        """Return discovery once more, for somebody who has just begun to listen."""
         return self._publish() if self._shown else []
 
     def tick(self, now: float) -> list[Message]:

@@ -80,7 +80,6 @@ class Session:
             settings.node, settings.discovery_prefix, self._topics, typing=settings.typing
         )
         self._home = HomeAssistant(settings.mode, self._discovery, node, settings.memory)
-        self._clearing: Counter[str] = Counter()
         self._outbox = Outbox(self._counters)
         self._limit = ResultLimit()
         self._health = Health(
@@ -105,7 +104,7 @@ class Session:
         try:
             while True:
                 await asyncio.sleep(self._health.interval)
-                self._publish_for_home_assistant(self._home.tick(time.monotonic()))
+                self._show(self._home.tick(time.monotonic()))
                 self._publish_health()
         finally:
             await self._say_goodbye()
@@ -234,21 +233,15 @@ class Session:
                 self._put_state(Message(self._topics.status, b"online", retain=True))
         elif message.topic == self._settings.birth_topic:
             if message.payload == b"online":
+                self._home.born(time.monotonic())
                 self._plan_republication()
         elif message.topic == self._topics.claim:
-            self._publish_for_home_assistant(self._home.claimed(message.payload))
+            self._show(self._home.claimed(message.payload))
         elif self._home.owns(message.topic):
-            self._discovery_changed(message)
+            if not message.payload:
+                self._home.emptied(message.topic)
         else:
             self._counters["unknown_topics"] += 1
-
-    def _discovery_changed(self, message: Incoming) -> None:
-        if message.payload:
-            return
-        if self._clearing[message.topic]:
-            self._clearing[message.topic] -= 1
-        else:
-            self._home.emptied(message.topic)
 
     def _refuse(self, request: CommandRequest, error: CommandError) -> None:
         self._counters["commands_refused"] += 1
@@ -268,7 +261,6 @@ class Session:
         if self._ready:
             self._counters["broker_lost"] += 1
         self._ready = False
-        self._clearing.clear()
         self.connected.clear()
         self._outbox.put_back(list(self._in_flight.values()))
         self._in_flight.clear()
@@ -294,9 +286,10 @@ class Session:
         """Clear what is not ours any more, listen, publish everything, and go online."""
         try:
             retained = await self._survey()
+            # At once, before anything else can be heard: a claim that comes now is newer.
+            self._show(self._surveyed(retained), retained)
             await self._subscribe()
             self._clear_stale(retained)
-            self._publish_for_home_assistant(self._surveyed(retained))
             self._publish_all()
             self._ready = True
             self._put_state(Message(self._topics.status, b"online", retain=True))
@@ -347,12 +340,17 @@ class Session:
         existing = {topic: payload for topic, payload in retained.items() if self._home.owns(topic)}
         return self._home.surveyed(claim, existing)
 
+    def _show(self, messages: list[Message], retained: Mapping[str, bytes] | None = None) -> None:
+        """Publish discovery; to what is new, say everything again when it listens."""
+        self._publish_for_home_assistant(messages)
+        known = retained or {}
+        if any(item.payload and item.payload != known.get(item.topic) for item in messages):
+            self._plan_republication()
+
     def _publish_for_home_assistant(self, messages: list[Message]) -> None:
         """Publish discovery; of two payloads of one topic, the first must go out too."""
         for number, message in enumerate(messages):
             later = {other.topic for other in messages[number + 1 :]}
-            if not message.payload:
-                self._clearing[message.topic] += 1
             if message.topic in later:
                 self._outbox.put_event(message, time.monotonic())
             else:
@@ -412,14 +410,14 @@ class Session:
             self._put_state(Message(self._topics.health, payload, retain=True))
 
     def _plan_republication(self) -> None:
-        """Home Assistant has just started: give it a moment, then say everything again."""
+        """Home Assistant has just met us: give it a moment, then say everything again."""
         if self._birth is not None:
             self._birth.cancel()
         delay = random.uniform(*BIRTH_DELAY)  # noqa: S311 - spreads load, keeps no secret
         self._birth = self._loop.call_later(delay, self._publish_again)
 
     def _publish_again(self) -> None:
-        self._publish_for_home_assistant(self._home.born(time.monotonic()))
+        self._publish_for_home_assistant(self._home.again())
         self._publish_all()
 
     async def _say_goodbye(self) -> None:

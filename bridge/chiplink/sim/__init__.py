@@ -1,11 +1,30 @@
 """Simulated chips, written from their documents; nothing here is shared with the drivers."""
 
+from .ch392 import Ch392Sim
+from .ch392_dhcp import Lease
+from .ch392_faults import CH392_FAULTS
+from .ch392_times import Times as Ch392Times
 from .ch9329 import Ch9329Sim
 from .ch9329_core import Times
 from .ch9329_faults import CH9329_FAULTS
+from .ether import Ether
 from .log import JsonLog
 from .pc import Pc
 from .pty import PtyLine
-from .runner import run_sim
+from .runner import faults_of, run_sim
 
-__all__ = ["CH9329_FAULTS", "Ch9329Sim", "JsonLog", "Pc", "PtyLine", "Times", "run_sim"]
+__all__ = [
+    "CH392_FAULTS",
+    "CH9329_FAULTS",
+    "Ch392Sim",
+    "Ch392Times",
+    "Ch9329Sim",
+    "Ether",
+    "JsonLog",
+    "Lease",
+    "Pc",
+    "PtyLine",
+    "Times",
+    "faults_of",
+    "run_sim",
+]

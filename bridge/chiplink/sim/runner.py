@@ -6,16 +6,22 @@ import asyncio
 import difflib
 from typing import TYPE_CHECKING
 
+from .ch392 import Ch392Sim
+from .ch392_faults import CH392_FAULTS
 from .ch9329 import Ch9329Sim
+from .ch9329_faults import CH9329_FAULTS
 from .log import JsonLog
 from .pty import PtyLine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from .faults import Fault
+
 # A row for each chip with a simulator that speaks over a serial line.
-SIMULATORS = {"ch9329": Ch9329Sim}
+SIMULATORS: dict[str, type[Ch9329Sim | Ch392Sim]] = {"ch9329": Ch9329Sim, "ch392": Ch392Sim}
+FAULTS: dict[str, Mapping[str, Fault]] = {"ch9329": CH9329_FAULTS, "ch392": CH392_FAULTS}
 
 
 async def run_sim(
@@ -31,7 +37,7 @@ async def run_sim(
 
     ValueError: unknown chip, fault or argument. OSError: the link cannot be made.
     """
-    sim = _simulator(chip)()
+    sim = SIMULATORS[_known(chip)]()
     if log is not None:
         lines = JsonLog()
         sim.observe(lambda event: log(lines.log_line(event)))
@@ -47,8 +53,13 @@ async def run_sim(
         sim.close()
 
 
-def _simulator(chip: str) -> type[Ch9329Sim]:
+def faults_of(chip: str) -> Mapping[str, Fault]:
+    """Return the table of a chip's faults; ValueError names the nearest chip."""
+    return FAULTS[_known(chip)]
+
+
+def _known(chip: str) -> str:
     if chip in SIMULATORS:
-        return SIMULATORS[chip]
+        return chip
     near = difflib.get_close_matches(chip, SIMULATORS, n=1, cutoff=0.0)
     raise ValueError(f"there is no simulator of {chip!r}; the nearest is {near[0]!r}")

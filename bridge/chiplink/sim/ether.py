@@ -1,0 +1,151 @@
+"""The network behind a simulated chip: real sockets of this machine, seen at mapped addresses."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from .ether_tcp import Listener, TcpLink, TcpUser
+from .ether_udp import UdpPort, UdpUser
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Kind = Literal["tcp", "udp"]
+NO_ADDRESS = bytes(4)
+
+
+class Part(Protocol):
+    """Something that stops while the wire is down."""
+
+    def wire_changed(self) -> None:
+        """Look at Ether.up again."""
+
+
+class IprawUser(Protocol):
+    """Who takes IP packets of one protocol."""
+
+    def packet(self, data: bytes, ip: bytes, protocol: int) -> None:
+        """Take the payload of a packet."""
+
+
+class Ether:
+    """Addresses, ports, delay and state of the wire, for the connections that go over it.
+
+    address_map leads the chip's addresses to the machine's, any other is used as it is.
+    port_map leads ports that the chip opens to the machine's, 0 is any free one.
+    """
+
+    def __init__(
+        self,
+        *,
+        address_map: Mapping[str, str] | None = None,
+        port_map: Mapping[int, int] | None = None,
+        bind_address: str = "127.0.0.1",
+        rtt: float = 0.0,
+    ) -> None:
+        self.address_map = dict(address_map or {})
+        self.port_map = dict(port_map or {})
+        self.bind_address = bind_address
+        self.rtt = rtt
+        self.up = False
+        self.silent: set[str] = set()  # addresses of the chip's side where nobody answers
+        self.on_ipraw: Callable[[str, int, bytes], None] | None = None
+        self._bound: dict[tuple[Kind, int], int] = {}
+        self._parts: list[Part] = []
+        self._ipraw: list[IprawUser] = []
+        self._buried: list[socket.socket] = []
+
+    def one_way(self) -> float:
+        """Return the seconds that anything takes in one direction."""
+        return self.rtt / 2
+
+    def real(self, ip: bytes) -> str:
+        """Return the machine's address for one of the chip's."""
+        text = socket.inet_ntoa(ip)
+        return self.address_map.get(text, text)
+
+    def seen(self, real: str) -> bytes:
+        """Return how the chip sees one of the machine's addresses."""
+        names = (name for name, target in self.address_map.items() if target == real)
+        return socket.inet_aton(next(names, real))
+
+    def reaches(self, ip: bytes) -> bool:
+        """Say whether anybody can answer there: the wire is up and ARP finds somebody."""
+        return self.up and ip != NO_ADDRESS and socket.inet_ntoa(ip) not in self.silent
+
+    def set_up(self, *, up: bool) -> None:
+        """Let the wire carry something, or nothing."""
+        self.up = up
+        if up:
+            self._raise_buried()
+        for part in tuple(self._parts):
+            part.wire_changed()
+
+    def connect(self, user: TcpUser, ip: bytes, port: int) -> TcpLink:
+        """Begin a TCP connection; user hears what becomes of it."""
+        link = TcpLink(self, user, socket.socket())
+        link.connect((self.real(ip), port))
+        return link
+
+    def listen(
+        self, port: int, on_connection: Callable[[socket.socket, bytes, int], None]
+    ) -> Listener:
+        """Bind a TCP port of the chip; OSError if the machine has it in use."""
+        return Listener(self, self._port("tcp", port), on_connection)
+
+    def open_udp(self, user: UdpUser, port: int) -> UdpPort:
+        """Bind a UDP port of the chip; OSError if the machine has it in use."""
+        return UdpPort(self, self._port("udp", port), user)
+
+    def bound_port(self, kind: Kind, port: int) -> int:
+        """Return the machine's port behind a port that the chip opened."""
+        return self._bound[kind, port]
+
+    def send_ipraw(self, ip: bytes, protocol: int, data: bytes) -> None:
+        """Hand an IP packet to on_ipraw: no real one is ever sent."""
+        if self.on_ipraw is not None:
+            self.on_ipraw(socket.inet_ntoa(ip), protocol, data)
+
+    def deliver_ipraw(self, ip: str, protocol: int, data: bytes) -> None:
+        """Let an IP packet of this protocol arrive from an address."""
+        for user in tuple(self._ipraw) if self.up else ():
+            user.packet(data, socket.inet_aton(ip), protocol)
+
+    def join_ipraw(self, user: IprawUser) -> Callable[[], None]:
+        """Hand IP packets to user; the result ends it."""
+        self._ipraw.append(user)
+        return lambda: self._ipraw.remove(user)
+
+    def join(self, part: Part) -> Callable[[], None]:
+        """Tell part when the wire changes; the result ends it."""
+        self._parts.append(part)
+        return lambda: self._parts.remove(part)
+
+    def part_with(self, sock: socket.socket) -> None:
+        """Close sock as its chip has it: while the wire is down the peer must not notice."""
+        if self.up:
+            sock.close()
+        else:
+            self._buried.append(sock)
+
+    def close(self) -> None:
+        """Close what waited for the wire to come back."""
+        self._raise_buried()
+
+    def _raise_buried(self) -> None:
+        for sock in self._buried:
+            sock.close()
+        self._buried.clear()
+
+    def _port(self, kind: Kind, port: int) -> int:
+        """Return the machine's port for one of the chip's, the same one every time."""
+        if (kind, port) not in self._bound:
+            self._bound[kind, port] = self.port_map.get(port, port) or self._free_port(kind)
+        return self._bound[kind, port]
+
+    def _free_port(self, kind: Kind) -> int:
+        family = socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM
+        with socket.socket(type=family) as sock:
+            sock.bind((self.bind_address, 0))
+            return int(sock.getsockname()[1])

@@ -1,0 +1,3 @@
+"""Nothing here runs where chiplink's own tests run: `tests/homeassistant/run` does."""
+
+collect_ignore_glob = ["*"]

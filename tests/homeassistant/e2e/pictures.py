@@ -1,0 +1,102 @@
+"""Pictures of the pages on which somebody meets the bridge.
+
+usage: python pictures.py CHROMIUM FOLDER
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from playwright.async_api import async_playwright
+from real_house import House
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
+SETTLE = 3.0
+"""Seconds for a page to draw itself: it never says that it is done."""
+
+DRAWN = "document.querySelector('home-assistant')?.shadowRoot?.querySelector('home-assistant-main')"
+
+WIDE, NARROW = (1280, 1500), (420, 1800)
+
+
+def login(house: House) -> str:
+    """Return a script that logs a page in."""
+    tokens = {
+        "access_token": house.hass.token,
+        "token_type": "Bearer",
+        "expires_in": 31536000,
+        "hassUrl": house.hass.url,
+        "clientId": f"{house.hass.url}/",
+        "expires": int(time.time() * 1000) + 31536000000,
+        "refresh_token": "",
+    }
+    return f"localStorage.setItem('hassTokens', {json.dumps(json.dumps(tokens))});"
+
+
+class Photographer:
+    """Takes pictures; each page is a new visit."""
+
+    def __init__(self, browser: Browser, house: House, folder: Path) -> None:
+        self._browser = browser
+        self._house = house
+        self._folder = folder
+
+    async def take(
+        self, name: str, path: str, size: tuple[int, int] = WIDE, click: str | None = None
+    ) -> None:
+        width, height = size
+        context = await self._browser.new_context(
+            viewport={"width": width, "height": height}, locale="en-US"
+        )
+        await context.add_init_script(login(self._house))
+        page = await context.new_page()
+        await page.goto(self._house.hass.url + path, wait_until="load")
+        await page.wait_for_function(DRAWN)
+        await asyncio.sleep(SETTLE)
+        if click is not None:
+            await page.get_by_text(click, exact=True).first.click()
+            await asyncio.sleep(SETTLE / 2)
+        file = self._folder / f"{name}.png"
+        await page.screenshot(path=str(file))
+        await context.close()
+        sys.stdout.write(f"{file}\n")
+
+
+async def photograph(house: House, chromium: str, folder: Path) -> None:
+    """Wait until everything is there, and take all pictures."""
+    await house.hass.shows({"switch.desk_armed": "on", "binary_sensor.desk_computer": "on"})
+    devices: dict[str, Any] = await house.hass.devices()
+    bridge, kvm = (devices[name]["id"] for name in ("chiplink-cellar", "chiplink-cellar-kvm"))
+    async with async_playwright() as player:
+        browser = await player.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        camera = Photographer(browser, house, folder)
+        await camera.take("bridge", f"/config/devices/device/{bridge}")
+        await camera.take("kvm", f"/config/devices/device/{kvm}")
+        await camera.take("kvm-narrow", f"/config/devices/device/{kvm}", NARROW)
+        await camera.take("devices", "/config/devices/dashboard?domain=mqtt")
+        await camera.take("entities", "/config/entities?domain=mqtt")
+        await camera.take("armed", f"/config/devices/device/{kvm}", click="Armed")
+        await house.bridge.stop()
+        await house.hass.shows({"switch.desk_armed": "unavailable"})
+        await camera.take("kvm-bridge-gone", f"/config/devices/device/{kvm}")
+        await browser.close()
+
+
+async def main(chromium: str, folder: Path) -> None:
+    """Build a house, and take it down afterwards."""
+    with tempfile.TemporaryDirectory(prefix="chiplink-house-") as place:
+        async with House(Path(place)) as house:
+            await photograph(house, chromium, folder)
+
+
+FOLDER = Path(sys.argv[2])
+FOLDER.mkdir(parents=True, exist_ok=True)
+asyncio.run(main(sys.argv[1], FOLDER))
