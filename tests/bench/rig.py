@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 
 BARE = str(Path(__file__).with_name("bare.py"))
 INFO = bytes.fromhex("57 AB 00 81 08 30 01 00 00 00 00 00 00 BC")
-ACK = bytes.fromhex("57 AB 00 82 01 00 85")
-KEYBOARD = bytes.fromhex("57 AB 00 02 08")
-GET_INFO = bytes.fromhex("57 AB 00 01 00 03")
+HEAD = bytes.fromhex("57 AB 00")
+GET_INFO, KEYBOARD = 0x01, 0x02
 
 
 class Terminal:
@@ -37,6 +36,7 @@ class Terminal:
         self.path = os.ttyname(self._slave)
         self.reports = 0
         self.seen: list[int] = []
+        self._rest = b""
         self._stop = False
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
@@ -55,12 +55,32 @@ class Terminal:
             if not select.select([self._master], [], [], 0.1)[0]:
                 continue
             now = time.perf_counter_ns()
-            data = os.read(self._master, 4096)
-            reports = data.count(KEYBOARD)
-            if reports:
+            commands = self._commands(os.read(self._master, 4096))
+            if KEYBOARD in commands:
                 self.seen.append(now)
-            self.reports += reports
-            os.write(self._master, INFO * data.count(GET_INFO) + ACK * reports)
+            self.reports += commands.count(KEYBOARD)
+            os.write(self._master, b"".join(map(_answer, commands)))
+
+    def _commands(self, data: bytes) -> list[int]:
+        """Cut the commands out of what came; a torn one waits for its rest."""
+        self._rest += data
+        commands: list[int] = []
+        while (at := self._rest.find(HEAD)) >= 0:
+            frame = self._rest[at:]
+            if len(frame) < 6 or len(frame) < 6 + frame[4]:
+                self._rest = frame
+                return commands
+            commands.append(frame[3])
+            self._rest = frame[6 + frame[4] :]
+        self._rest = self._rest[-2:]
+        return commands
+
+
+def _answer(command: int) -> bytes:
+    if command == GET_INFO:
+        return INFO
+    frame = HEAD + bytes((command | 0x80, 1, 0))
+    return frame + bytes((sum(frame) & 0xFF,))
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from chiplink.driver.score import Chunks, Score
@@ -27,7 +28,7 @@ def text_score(
 ) -> tuple[Score, Sequence[int]]:
     """Return what types a prepared text, and the characters complete after each frame."""
     frames, done = type_text(layout.table, text, address=address, caps_lit=caps_lit)
-    return Score(Chunks(frames, KEYBOARD_FRAME), pace, (keys_frame(address, Keys()),)), done
+    return Score(Chunks(frames, KEYBOARD_FRAME), pace, _rest(address)), done
 
 
 def keys_score(
@@ -37,4 +38,9 @@ def keys_score(
     sequence = parse_keys(text, layout, held)
     frames = [keys_frame(address, state.keys) for state in sequence.states]
     holds = [max(pace, LOCK_HOLD * state.lock) for state in sequence.states]
-    return Score(frames, holds, (keys_frame(address, Keys()),)), sequence.held
+    return Score(frames, holds, _rest(address)), sequence.held
+
+
+@cache
+def _rest(address: int) -> tuple[bytes, ...]:
+    return (keys_frame(address, Keys()),)

@@ -29,14 +29,15 @@ class Chunks(Sequence[bytes]):
     def __init__(self, buffer: bytes, size: int) -> None:
         self._buffer = buffer
         self._size = size
+        self._count = len(buffer) // size
 
     def __len__(self) -> int:
         """How many frames there are."""
-        return len(self._buffer) // self._size
+        return self._count
 
     def __getitem__(self, number: int) -> bytes:  # type: ignore[override]
         """Return one frame."""
-        if not 0 <= number < len(self):
+        if not 0 <= number < self._count:
             raise IndexError(number)
         start = number * self._size
         return self._buffer[start : start + self._size]

@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import socket
 import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -41,11 +39,12 @@ from chiplink.mqtt.paho import (
     publish_properties,
     subscribe_options,
 )
+from chiplink.mqtt.promptness import Promptness
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paho.mqtt.client import Client, MQTTMessage, SocketLike
+    from paho.mqtt.client import Client, MQTTMessage
     from paho.mqtt.reasoncodes import ReasonCode
 
     from chiplink.mqtt.message import Message, Subscription
@@ -87,6 +86,7 @@ class Connection:
         self._deliver_to = deliver
         self._loop = asyncio.get_running_loop()
         self._client: Client | None = None
+        self._promptness: Promptness | None = None
         self._version = V5
         self._task: asyncio.Task[None] | None = None
         self._closed = asyncio.Event()
@@ -228,7 +228,7 @@ class Connection:
         line = client.socket()
         if line is None:
             return
-        _send_at_once(line)
+        self._promptness = Promptness(line)
         self._loop.add_reader(line, self._readable)
         deadline = self._loop.time() + CONNECT_DEADLINE
         self._readable()
@@ -243,6 +243,9 @@ class Connection:
                 return
 
     def _let_go(self) -> None:
+        if self._promptness is not None:
+            self._promptness.close()
+            self._promptness = None
         client, self._client = self._client, None
         if client is not None:
             _close(client)
@@ -284,6 +287,8 @@ class Connection:
         else:
             self._loop.call_soon(self._readable)
         self._flush()
+        if self._promptness is not None:
+            self._promptness.acknowledge()
 
     def _flush(self) -> None:
         """Write what waits; what the socket does not take goes out when it does."""
@@ -356,12 +361,6 @@ class Connection:
         except Exception:  # noqa: BLE001 - whatever it is, it is logged
             _LOG.exception("handling %s failed", type(event).__name__)
             self.counters["defects"] += 1
-
-
-def _send_at_once(line: SocketLike) -> None:
-    """Switch Nagle's algorithm off: a result must not wait for an acknowledgement."""
-    with socket.socket(fileno=os.dup(line.fileno())) as same, contextlib.suppress(OSError):
-        same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _close(client: Client) -> None:
