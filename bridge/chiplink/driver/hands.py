@@ -127,11 +127,6 @@ class Hands:
             self._forget()
             self._owe()
 
-    @property
-    def busy(self) -> bool:
-        """Whether something is being played."""
-        return self._player is not None
-
     def _connected(self) -> Conversation:
         if self._conversation is None:
             raise OfflineError("the chip does not answer")
