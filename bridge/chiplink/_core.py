@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 F = TypeVar("F", bound=tuple[object, ...])
+K = TypeVar("K")
+S = TypeVar("S")
 
 FRAMES_PER_CALL = 64
 _DESCRIPTOR = Struct("=IIii")
@@ -232,6 +234,118 @@ def ch392_segments(command: bytes, gap: int, turn: int) -> list[tuple[int, int, 
     out = ffi.new("cl_ch392_segment_t[]", lib.CL_CH392_SEGMENTS_MAX)
     count = _checked(lib.cl_ch392_segments(command, len(command), gap, turn, out, len(out)))
     return [(part.offset, part.length, bool(part.reads), part.gap) for part in out[0:count]]
+
+
+class At(Generic[K, S]):
+    """A cl_at_t that reports what a modem sends as tuples of kind, data and status.
+
+    `kinds` are the members that stand for CL_AT_LINE and the following, `statuses` those for
+    CL_FRAME_OK and the following. A payload's pieces are joined; in transparent mode they are not.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_descriptors",
+        "_kinds",
+        "_modem",
+        "_out",
+        "_parts",
+        "_statuses",
+        "_used",
+        "_words",
+    )
+
+    def __init__(self, kinds: tuple[K, ...], statuses: tuple[S, ...]) -> None:
+        self._kinds = kinds
+        # A piece of a payload is read like a frame and then taken back.
+        self._statuses = statuses + statuses[:1] * (_AT_PART + 1 - len(statuses))
+        self._modem = ffi.new("cl_at_t *")
+        self._used = ffi.new("size_t *")
+        self._out = ffi.new("cl_frame_t[]", FRAMES_PER_CALL)
+        self._buffer = ffi.buffer(self._modem)  # offsets count from the struct; keeps it alive
+        self._descriptors = memoryview(ffi.buffer(self._out))
+        self._words = self._descriptors.cast("B").cast("i")
+        self._parts: list[bytes] = []  # of a payload that is not complete
+        lib.cl_at_init(self._modem)
+
+    def expect(self, *, prompt: bool = False, read: bool = False, raw: bool = False) -> None:
+        """Say what the command about to be sent produces; without arguments, only lines.
+
+        A prompt, a CIPRXGET payload, or transparent mode, where all is payload.
+        """
+        lib.cl_at_expect(
+            self._modem, prompt * _EXPECT_PROMPT + read * _EXPECT_READ + raw * _EXPECT_RAW
+        )
+
+    def feed(self, data: bytes) -> list[tuple[K, bytes, S]]:
+        """Take in bytes, cut anywhere; return what they complete, in order."""
+        size = len(data)
+        count = _at_feed(self._modem, data, size, self._used, self._out, FRAMES_PER_CALL)
+        frames = self._frames(count, data) if count else []
+        # With fewer than that all was taken, at.h says: no need to look.
+        while count >= FRAMES_PER_CALL - 1 and self._used[0] < size:
+            data = data[self._used[0] :]
+            size = len(data)
+            count = _at_feed(self._modem, data, size, self._used, self._out, FRAMES_PER_CALL)
+            frames += self._frames(count, data) if count else []
+        return frames
+
+    def flush(self) -> list[tuple[K, bytes, S]]:
+        """Give up what is incomplete; a payload comes with the bytes there are."""
+        count = lib.cl_at_flush(self._modem, self._out, FRAMES_PER_CALL)
+        return self._frames(count, b"") if count else []
+
+    @property
+    def pending(self) -> int:
+        """The bytes that an incomplete line has, or that are still to come of a payload."""
+        waiting: int = lib.cl_at_pending(self._modem)
+        return waiting
+
+    def _frames(self, count: int, data: bytes) -> list[tuple[K, bytes, S]]:
+        kinds, statuses, words = self._kinds, self._statuses, self._words
+        rows = _descriptors(self._descriptors[: count * _DESCRIPTOR_SIZE])
+        frames = []
+        if words[_KIND_AT] >= _AT_KEPT:  # only the first can be
+            offset, length, kind, status = next(rows)
+            text = self._buffer[offset : offset + length]
+            frames.append((kinds[kind - _AT_KEPT], text, statuses[status]))
+        frames += [
+            (kinds[kind], data[offset : offset + length], statuses[status])
+            for offset, length, kind, status in rows
+        ]
+        if self._parts or words[count * _WORDS - 1] == _AT_PART:
+            self._join(frames, part=words[count * _WORDS - 1] == _AT_PART)
+        return frames
+
+    def _join(self, frames: list[tuple[K, bytes, S]], *, part: bool) -> None:
+        """Put the pieces kept before the first frame; keep the last if it is a piece itself."""
+        if self._parts:
+            kind, text, status = frames[0]
+            frames[0] = (kind, b"".join((*self._parts, text)), status)
+            self._parts.clear()
+        if part:
+            self._parts.append(frames.pop()[1])
+
+
+def at_data(data: bytes, *, escapes: bool) -> bytes:
+    """Return data and Ctrl-Z as sent behind a prompt; ValueError for what cannot be carried."""
+    out = ffi.new(_BYTES, lib.CL_AT_DATA_MAX)
+    size = lib.cl_at_data(data, len(data), escapes, out, len(out))
+    return bytes(ffi.buffer(out, _checked(size)))
+
+
+AT_LINE_MAX: int = lib.CL_AT_LINE_MAX
+AT_PAYLOAD_MAX: int = lib.CL_AT_PAYLOAD_MAX
+AT_SEND_MAX: int = lib.CL_AT_SEND_MAX
+_at_feed = lib.cl_at_feed
+_EXPECT_PROMPT: int = lib.CL_AT_EXPECT_PROMPT
+_EXPECT_READ: int = lib.CL_AT_EXPECT_READ
+_EXPECT_RAW: int = lib.CL_AT_EXPECT_RAW
+_AT_KEPT: int = lib.CL_AT_KEPT
+_AT_PART: int = lib.CL_AT_PART
+_DESCRIPTOR_SIZE = _DESCRIPTOR.size
+_WORDS = 4  # of a descriptor
+_KIND_AT = 2
 
 
 def hid_keyboard(address: int, modifiers: int, usages: bytes) -> bytes:

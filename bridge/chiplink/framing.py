@@ -223,3 +223,65 @@ def ch392_segments(command: bytes, *, gap: int, turn: int) -> list[Ch392Segment]
         Ch392Segment(b"" if reads else command[offset : offset + length], length * reads, pause)
         for offset, length, reads, pause in _core.ch392_segments(command, gap, turn)
     ]
+
+
+class AtKind(IntEnum):
+    """What a modem's bytes stand for; the numbers are at.h's."""
+
+    LINE = 0
+    """Any line that is none of the following."""
+    FINAL = 1
+    """OK, ERROR, +CME ERROR: …, +CMS ERROR: …"""
+    URC = 2
+    """A line that answers no command."""
+    SENDER = 3
+    """RECV FROM:…, whose payload comes next."""
+    PROMPT = 4
+    ECHO = 5
+    HEAD = 6
+    """The header of a payload; a PAYLOAD always follows, with perhaps no bytes."""
+    PAYLOAD = 7
+    JUNK = 8
+    """Bytes that are no line."""
+
+
+_AT_KINDS = tuple(AtKind)
+
+AT_LINE = _core.AT_LINE_MAX
+"""Bytes of the longest line, with its end."""
+
+AT_PAYLOAD = _core.AT_PAYLOAD_MAX
+"""Bytes of the longest payload that a header may count."""
+
+AT_SEND = _core.AT_SEND_MAX
+"""Bytes of the longest CIPSEND of any model."""
+
+
+AtFrame = tuple[AtKind, bytes, FrameStatus]
+"""What a modem sent: its kind, its text or payload without line ends, and its status.
+
+The status is OK, BAD_LENGTH (given up; of JUNK also: too long) or GARBAGE (other JUNK). A plain
+tuple: a NamedTuple costs as much again as all the rest of a line.
+"""
+
+
+class AtFramer(_core.At[AtKind, FrameStatus]):
+    """Cuts what a modem sends into lines, prompts and payloads; one thread may use it.
+
+    expect(prompt=, read=, raw=) tells of a command; feed(bytes) and flush() return list[AtFrame];
+    pending counts the bytes that wait, or are to come of a payload.
+    """
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(_AT_KINDS, _STATUSES)
+
+
+def at_data(data: bytes, *, escapes: bool) -> bytes:
+    """Return what is sent behind a prompt that has no length: the data and Ctrl-Z.
+
+    With `escapes` 1A, 1B and 03 each get an ETX; without, ValueError for 1A and 1B, which cannot
+    be carried. ValueError also for no data and for more than AT_SEND bytes.
+    """
+    return _core.at_data(data, escapes=escapes)
