@@ -139,11 +139,12 @@ def err_info(text: str) -> str:
 
 def error_words(text: str) -> str:
     """Return an error line in the modem's words and ours, as `+CIPERROR: 4 (…)`."""
-    words = _meaning(text)
+    words = error_meaning(text)
     return f"{text} ({words})" if words else text
 
 
-def _meaning(text: str) -> str:
+def error_meaning(text: str) -> str:
+    """Return an error line in our words; empty if it says all itself, or is none."""
     name, _, rest = text.partition(":")
     code = integer(rest.rpartition(",")[2])
     if name in _WITH_ERR and code is not None:
