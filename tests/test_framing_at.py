@@ -16,7 +16,6 @@ from chiplink.framing import (
     AtFrame,
     AtFramer,
     AtKind,
-    FrameStatus,
     at_data,
 )
 from reference import at as reference
@@ -42,7 +41,7 @@ def framer_for(vector: dict[str, Any]) -> AtFramer:
 
 def joined(frames: list[AtFrame]) -> Seen:
     """Return kinds and bytes; the pieces of junk are one."""
-    return squeezed([(kind.name, data) for kind, data, _ in frames])
+    return squeezed([(AtKind(kind).name, data) for kind, data in frames])
 
 
 def squeezed(frames: Seen) -> Seen:
@@ -64,7 +63,6 @@ def fed(framer: AtFramer, stream: bytes, size: int) -> list[AtFrame]:
 def test_whole(vector: dict[str, Any]) -> None:
     frames = framer_for(vector).feed(stream_of(vector))
     assert joined(frames) == told(vector)
-    assert {status for kind, _, status in frames if kind is not AtKind.JUNK} == {FrameStatus.OK}
 
 
 @EVERY_VECTOR
@@ -105,8 +103,8 @@ def test_truncated(vector: dict[str, Any]) -> None:
         rest = framer.flush()
         assert framer.pending == 0
         assert len(rest) == (pending > 0)
-        assert all(status is FrameStatus.BAD_LENGTH for _, _, status in rest)
-        whole = [(kind.name, data) for kind, data, _ in frames if kind is not AtKind.JUNK]
+        assert all(kind in (AtKind.BROKEN, AtKind.TORN) for kind, _ in rest)
+        whole = [(AtKind(kind).name, data) for kind, data in frames if kind != AtKind.JUNK]
         assert whole == [each for each in told(vector) if each[0] != "JUNK"][: len(whole)]
         assert joined(framer.feed(b"\r\nOK\r\n")) == [("FINAL", b"OK")]
 
@@ -131,7 +129,7 @@ def test_a_payload_given_up_comes_with_what_there_is() -> None:
     framer.feed(b"+IPD,9:ab")
     framer.feed(b"cd")
     assert framer.pending == 5
-    assert framer.flush() == [(AtKind.PAYLOAD, b"abcd", FrameStatus.BAD_LENGTH)]
+    assert framer.flush() == [(AtKind.TORN, b"abcd")]
     assert framer.flush() == []
     assert joined(framer.feed(b"+IPD,2:ef")) == [("HEAD", b"+IPD,2:"), ("PAYLOAD", b"ef")]
 
@@ -148,7 +146,7 @@ def test_the_longest_payload_in_any_pieces() -> None:
     data = bytes(range(256)) * (AT_PAYLOAD // 256)
     for size in (1, 63, 256, 5000):
         frames = fed(AtFramer(), b"+RECEIVE,0,%d:\r\n" % len(data) + data, size)
-        assert [payload for _, payload, _ in frames[1:]] == [data]
+        assert [payload for _, payload in frames[1:]] == [data]
     header = b"+IPD,%d:\r\n" % (AT_PAYLOAD + 1)
     assert joined(AtFramer().feed(header)) == [("LINE", header[:-2])]
 
@@ -157,10 +155,9 @@ def test_the_longest_payload_in_any_pieces() -> None:
 def test_a_line_that_is_too_long(size: int) -> None:
     framer = AtFramer()
     frames = fed(framer, b"x" * (AT_LINE + 900) + b"\r\nOK\r\n", size)
-    assert [data for kind, data, _ in frames if kind is AtKind.FINAL] == [b"OK"]
-    junk = [(data, status) for kind, data, status in frames if kind is AtKind.JUNK]
-    assert b"".join(data for data, _ in junk).rstrip(b"\r") == b"x" * (AT_LINE + 900)
-    assert {status for _, status in junk} == {FrameStatus.BAD_LENGTH}
+    assert [data for kind, data in frames if kind == AtKind.FINAL] == [b"OK"]
+    broken = [data for kind, data in frames if kind == AtKind.BROKEN]
+    assert b"".join(broken).rstrip(b"\r") == b"x" * (AT_LINE + 900)
     assert joined(framer.feed(b"x" * (AT_LINE - 2) + b"\r\n")) == [("LINE", b"x" * (AT_LINE - 2))]
 
 

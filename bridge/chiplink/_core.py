@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 F = TypeVar("F", bound=tuple[object, ...])
-K = TypeVar("K")
-S = TypeVar("S")
 
 FRAMES_PER_CALL = 64
 _DESCRIPTOR = Struct("=IIii")
@@ -236,35 +234,23 @@ def ch392_segments(command: bytes, gap: int, turn: int) -> list[tuple[int, int, 
     return [(part.offset, part.length, bool(part.reads), part.gap) for part in out[0:count]]
 
 
-class At(Generic[K, S]):
-    """A cl_at_t that reports what a modem sends as tuples of kind, data and status.
+class At:
+    """A cl_at_t that reports what a modem sends as tuples: a CL_AT_ kind, and bytes.
 
-    `kinds` are the members that stand for CL_AT_LINE and the following, `statuses` those for
-    CL_FRAME_OK and the following. A payload's pieces are joined; in transparent mode they are not.
+    A payload's pieces are joined; in transparent mode they are not.
     """
 
-    __slots__ = (
-        "_buffer",
-        "_descriptors",
-        "_kinds",
-        "_modem",
-        "_out",
-        "_parts",
-        "_statuses",
-        "_used",
-        "_words",
-    )
+    __slots__ = ("_buffer", "_modem", "_out", "_parts", "_used", "_views", "_words")
 
-    def __init__(self, kinds: tuple[K, ...], statuses: tuple[S, ...]) -> None:
-        self._kinds = kinds
-        # A piece of a payload is read like a frame and then taken back.
-        self._statuses = statuses + statuses[:1] * (_AT_PART + 1 - len(statuses))
+    def __init__(self) -> None:
         self._modem = ffi.new("cl_at_t *")
         self._used = ffi.new("size_t *")
         self._out = ffi.new("cl_frame_t[]", FRAMES_PER_CALL)
         self._buffer = ffi.buffer(self._modem)  # offsets count from the struct; keeps it alive
-        self._descriptors = memoryview(ffi.buffer(self._out))
-        self._words = self._descriptors.cast("B").cast("i")
+        descriptors = memoryview(ffi.buffer(self._out))
+        size = _AT_DESCRIPTOR.size
+        self._views = [descriptors[: count * size] for count in range(FRAMES_PER_CALL + 1)]
+        self._words = descriptors.cast("B").cast("i")
         self._parts: list[bytes] = []  # of a payload that is not complete
         lib.cl_at_init(self._modem)
 
@@ -277,21 +263,22 @@ class At(Generic[K, S]):
             self._modem, prompt * _EXPECT_PROMPT + read * _EXPECT_READ + raw * _EXPECT_RAW
         )
 
-    def feed(self, data: bytes) -> list[tuple[K, bytes, S]]:
+    def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """Take in bytes, cut anywhere; return what they complete, in order."""
         size = len(data)
         count = _at_feed(self._modem, data, size, self._used, self._out, FRAMES_PER_CALL)
-        frames = self._frames(count, data) if count else []
-        # With fewer than that all was taken, at.h says: no need to look.
-        while count >= FRAMES_PER_CALL - 1 and self._used[0] < size:
+        if count < FRAMES_PER_CALL - 1:  # then all was taken, at.h says
+            return self._frames(count, data) if count else []
+        frames = self._frames(count, data)
+        while self._used[0] < size:
             data = data[self._used[0] :]
             size = len(data)
             count = _at_feed(self._modem, data, size, self._used, self._out, FRAMES_PER_CALL)
             frames += self._frames(count, data) if count else []
         return frames
 
-    def flush(self) -> list[tuple[K, bytes, S]]:
-        """Give up what is incomplete; a payload comes with the bytes there are."""
+    def flush(self) -> list[tuple[int, bytes]]:
+        """Give up what is incomplete; a payload comes as TORN with the bytes there are."""
         count = lib.cl_at_flush(self._modem, self._out, FRAMES_PER_CALL)
         return self._frames(count, b"") if count else []
 
@@ -301,27 +288,24 @@ class At(Generic[K, S]):
         waiting: int = lib.cl_at_pending(self._modem)
         return waiting
 
-    def _frames(self, count: int, data: bytes) -> list[tuple[K, bytes, S]]:
-        kinds, statuses, words = self._kinds, self._statuses, self._words
-        rows = _descriptors(self._descriptors[: count * _DESCRIPTOR_SIZE])
-        frames = []
+    def _frames(self, count: int, data: bytes) -> list[tuple[int, bytes]]:
+        words = self._words
+        rows = _at_descriptors(self._views[count])
         if words[_KIND_AT] >= _AT_KEPT:  # only the first can be
-            offset, length, kind, status = next(rows)
-            text = self._buffer[offset : offset + length]
-            frames.append((kinds[kind - _AT_KEPT], text, statuses[status]))
-        frames += [
-            (kinds[kind], data[offset : offset + length], statuses[status])
-            for offset, length, kind, status in rows
-        ]
-        if self._parts or words[count * _WORDS - 1] == _AT_PART:
+            offset, length, kind = next(rows)
+            frames = [(kind - _AT_KEPT, self._buffer[offset : offset + length])]
+            frames += [(kind, data[offset : offset + length]) for offset, length, kind in rows]
+        else:
+            frames = [(kind, data[offset : offset + length]) for offset, length, kind in rows]
+        if self._parts or words[count * _WORDS - 1] == _AT_PART:  # only the last can be
             self._join(frames, part=words[count * _WORDS - 1] == _AT_PART)
         return frames
 
-    def _join(self, frames: list[tuple[K, bytes, S]], *, part: bool) -> None:
+    def _join(self, frames: list[tuple[int, bytes]], *, part: bool) -> None:
         """Put the pieces kept before the first frame; keep the last if it is a piece itself."""
         if self._parts:
-            kind, text, status = frames[0]
-            frames[0] = (kind, b"".join((*self._parts, text)), status)
+            kind, text = frames[0]
+            frames[0] = (kind, b"".join((*self._parts, text)))
             self._parts.clear()
         if part:
             self._parts.append(frames.pop()[1])
@@ -343,7 +327,8 @@ _EXPECT_READ: int = lib.CL_AT_EXPECT_READ
 _EXPECT_RAW: int = lib.CL_AT_EXPECT_RAW
 _AT_KEPT: int = lib.CL_AT_KEPT
 _AT_PART: int = lib.CL_AT_PART
-_DESCRIPTOR_SIZE = _DESCRIPTOR.size
+_AT_DESCRIPTOR = Struct("=IIi4x")  # the kind says what the status does
+_at_descriptors = _AT_DESCRIPTOR.iter_unpack
 _WORDS = 4  # of a descriptor
 _KIND_AT = 2
 

@@ -243,9 +243,11 @@ class AtKind(IntEnum):
     PAYLOAD = 7
     JUNK = 8
     """Bytes that are no line."""
+    BROKEN = 9
+    """A line that is too long, or was given up without its end."""
+    TORN = 10
+    """A PAYLOAD that was given up before it was whole."""
 
-
-_AT_KINDS = tuple(AtKind)
 
 AT_LINE = _core.AT_LINE_MAX
 """Bytes of the longest line, with its end."""
@@ -257,15 +259,14 @@ AT_SEND = _core.AT_SEND_MAX
 """Bytes of the longest CIPSEND of any model."""
 
 
-AtFrame = tuple[AtKind, bytes, FrameStatus]
-"""What a modem sent: its kind, its text or payload without line ends, and its status.
+AtFrame = tuple[int, bytes]
+"""What a modem sent: an AtKind's number, and the text or payload without line ends.
 
-The status is OK, BAD_LENGTH (given up; of JUNK also: too long) or GARBAGE (other JUNK). A plain
-tuple: a NamedTuple costs as much again as all the rest of a line.
+A plain tuple: members and a NamedTuple cost more than all the rest of a line.
 """
 
 
-class AtFramer(_core.At[AtKind, FrameStatus]):
+class AtFramer(_core.At):
     """Cuts what a modem sends into lines, prompts and payloads; one thread may use it.
 
     expect(prompt=, read=, raw=) tells of a command; feed(bytes) and flush() return list[AtFrame];
@@ -273,9 +274,6 @@ class AtFramer(_core.At[AtKind, FrameStatus]):
     """
 
     __slots__ = ()
-
-    def __init__(self) -> None:
-        super().__init__(_AT_KINDS, _STATUSES)
 
 
 def at_data(data: bytes, *, escapes: bool) -> bytes:

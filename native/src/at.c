@@ -440,7 +440,8 @@ static void report(cl_at_t *self, const item_t *item, size_t offset, int32_t kep
     }
 }
 
-static const item_t TOO_LONG = {CL_AT_LINE_MAX, CL_AT_LINE_MAX, CL_AT_JUNK, CL_FRAME_BAD_LENGTH, 0};
+static const item_t TOO_LONG = {CL_AT_LINE_MAX, CL_AT_LINE_MAX, CL_AT_BROKEN, CL_FRAME_BAD_LENGTH,
+                                0};
 
 /* Goes on with a line begun in an earlier call and returns how many bytes that took. */
 static size_t resume(cl_at_t *self, const uint8_t *data, size_t len, list_t *list) {
@@ -506,7 +507,7 @@ static size_t skip_line(cl_at_t *self, const uint8_t *data, size_t len, size_t a
     const uint8_t *end = memchr(data + at, '\n', len - at);
     size_t stop = end != NULL ? (size_t)(end - data) : len;
     if (stop > at) {
-        add(list, at, stop - at, CL_AT_JUNK, CL_FRAME_BAD_LENGTH);
+        add(list, at, stop - at, CL_AT_BROKEN, CL_FRAME_BAD_LENGTH);
     }
     self->skipping = end == NULL;
     return end != NULL ? stop + 1 : stop;
@@ -592,9 +593,9 @@ int cl_at_flush(cl_at_t *self, cl_frame_t *out, size_t cap) {
     }
     list_t list = {out, cap, 0};
     if (self->missing > 0) {
-        add(&list, 0, 0, CL_AT_PAYLOAD, CL_FRAME_BAD_LENGTH);
+        add(&list, 0, 0, CL_AT_TORN, CL_FRAME_BAD_LENGTH);
     } else if (self->held > 0) {
-        add(&list, self->start, self->held, CL_AT_JUNK | CL_AT_KEPT, CL_FRAME_BAD_LENGTH);
+        add(&list, self->start, self->held, CL_AT_BROKEN | CL_AT_KEPT, CL_FRAME_BAD_LENGTH);
     }
     self->missing = 0;
     self->held = 0;

@@ -54,9 +54,9 @@ static void record(log_t *log, const uint8_t *base, size_t size, const cl_frame_
     require(frame->offset <= size && frame->length <= size - frame->offset);
     check(base + frame->offset, frame, kind);
     seen_t *last = log->count > 0 ? &log->seen[log->count - 1] : NULL;
-    int junk = kind == CL_AT_JUNK && last != NULL && last->kind == kind;
+    int junk = (kind == CL_AT_JUNK || kind == CL_AT_BROKEN) && last != NULL && last->kind == kind;
     if (log->open) {
-        require(kind == CL_AT_PAYLOAD);
+        require(kind == CL_AT_PAYLOAD || kind == CL_AT_TORN);
     } else if (!junk || last->status != frame->status) {
         require(log->count < ITEMS_MAX);
         last = &log->seen[log->count++];

@@ -319,7 +319,7 @@ static void test_bounds(void) {
         for (size_t at = 0; at < sizeof text; at += cut) {
             got = feed(text + at, sizeof text - at < cut ? sizeof text - at : cut);
             for (int i = 0; i < got; i++) {
-                CHECK((frames[i].kind & 0xFF) == CL_AT_JUNK);
+                CHECK((frames[i].kind & 0xFF) == CL_AT_BROKEN);
                 CHECK(frames[i].status == CL_FRAME_BAD_LENGTH);
                 junk += frames[i].length;
             }
@@ -349,11 +349,11 @@ static void test_flush(void) {
     FEED("+CSQ: 2");
     CHECK(cl_at_flush(&modem, frames, 64) == 1);
     got = 1;
-    IS(0, CL_AT_JUNK, CL_FRAME_BAD_LENGTH, "+CSQ: 2");
+    IS(0, CL_AT_BROKEN, CL_FRAME_BAD_LENGTH, "+CSQ: 2");
     CHECK(cl_at_flush(&modem, frames, 64) == 0);
     FEED("+IPD,5:ab");
     CHECK(cl_at_flush(&modem, frames, 64) == 1);
-    CHECK(frames[0].kind == CL_AT_PAYLOAD && frames[0].status == CL_FRAME_BAD_LENGTH);
+    CHECK(frames[0].kind == CL_AT_TORN && frames[0].status == CL_FRAME_BAD_LENGTH);
     CHECK(frames[0].length == 0 && cl_at_pending(&modem) == 0);
     MORE("OK\r\n");
     FINAL(0, "OK");

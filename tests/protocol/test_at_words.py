@@ -22,6 +22,11 @@ AT+CIPHEAD
 hello
 RDY"""
 
+CIPSTART = (
+    '→ AT+CIPSTART=0,"TCP","1.2.3.4","80": it ends with OK, and before or after it a result of its'
+    " own, within 160 s (3.1.1)"
+)
+
 WORDS = [
     (True, "→ AT+CSQ: OK ends it, within 9 s (27.007 8.5)"),
     (True, "← +CSQ: 20,0: -73 dBm, 65 %"),
@@ -30,10 +35,7 @@ WORDS = [
     (True, "← +CME ERROR: 16: incorrect password: a wrong PIN"),
     (
         True,
-        (
-            '→ AT+CIPSTART=0,"TCP","1.2.3.4","80": it ends with OK, and before or after it a result of'
-            " its own, within 160 s (3.1.1)"
-        ),
+        CIPSTART,
     ),
     (True, "← OK: done, or accepted"),
     (True, "← 0, CONNECT FAIL: the connection was not made"),

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from chiplink.exceptions import LocalMisuseError
-from chiplink.framing import AtFramer, AtKind, FrameStatus
+from chiplink.framing import AtFramer, AtKind
 from chiplink.protocol.at_command import LINES_MAX
 from chiplink.protocol.at_events import (
     Junk,
@@ -36,6 +36,7 @@ from chiplink.protocol.at_urcs import KNOWN, RESTARTED, event_of, payload_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from chiplink.framing import AtFrame
     from chiplink.protocol.at_command import Command
     from chiplink.protocol.at_events import Event
 
@@ -184,15 +185,15 @@ class Channel:
         self._head = self._sender = None
         self._suspect = self._raw = False
 
-    def _events(self, frames: list[tuple[AtKind, bytes, FrameStatus]]) -> list[Event]:
+    def _events(self, frames: list[AtFrame]) -> list[Event]:
         events: list[Event] = []
-        for kind, data, status in frames:
-            event = self._readers[kind](self, data, status)
+        for kind, data in frames:
+            event = self._readers[kind](self, data)
             if event is not None:
                 events.append(event)
         return events
 
-    def _line(self, data: bytes, _status: FrameStatus) -> Event | None:
+    def _line(self, data: bytes) -> Event | None:
         text = data.decode("latin-1")
         if event := self._result(text) or self._end(text):
             return event
@@ -225,7 +226,7 @@ class Channel:
             return None
         return self._reply(text, text if fails and fails.match(text) else "")
 
-    def _final(self, data: bytes, _status: FrameStatus) -> Event | None:
+    def _final(self, data: bytes) -> Event | None:
         text = data.decode("latin-1")
         pending = self._pending
         # A result that came after OK is not the error of what is pending now.
@@ -269,11 +270,11 @@ class Channel:
         self._framer.expect()
         return TimedOut(pending.command, pending.stage, tuple(pending.lines))
 
-    def _urc(self, data: bytes, status: FrameStatus) -> Event | None:
+    def _urc(self, data: bytes) -> Event | None:
         text = data.decode("latin-1")
         if RESTARTED.match(text):
             return self._restarted()
-        return self._line(data, status)
+        return self._line(data)
 
     def _restarted(self) -> Event:
         lost = [each.command for each in self._awaited]
@@ -290,7 +291,7 @@ class Channel:
         self._suspect = False
         self._framer.expect()
 
-    def _prompt(self, data: bytes, _status: FrameStatus) -> Event | None:
+    def _prompt(self, data: bytes) -> Event | None:
         pending = self._pending
         if pending is None or pending.command.data is None:
             return Junk(data, "a prompt that nobody waits for")
@@ -302,36 +303,41 @@ class Channel:
                 self._awaited[index] = _Awaited(each.command, later)
         return Prompt(pending.command, pending.command.data)
 
-    def _echo(self, data: bytes, status: FrameStatus) -> Event | None:
+    def _echo(self, data: bytes) -> Event | None:
         text = data.decode("latin-1")
         pending = self._pending
         if pending is None or text.upper() == pending.command.text.upper():
             self.echoes = True
             return None
-        return self._line(data, status)
+        return self._line(data)
 
-    def _from(self, data: bytes, _status: FrameStatus) -> Event | None:
+    def _from(self, data: bytes) -> Event | None:
         self._sender = peer(data.decode("latin-1").partition(":")[2])
         return None
 
-    def _header(self, data: bytes, _status: FrameStatus) -> Event | None:
+    def _header(self, data: bytes) -> Event | None:
         self._head = data.decode("latin-1")
         return None
 
-    def _payload(self, data: bytes, status: FrameStatus) -> Event | None:
+    def _payload(self, data: bytes, *, complete: bool = True) -> Event | None:
         head, sender = self._head, self._sender
         if head is None:
             return Payload(data)
         self._head = self._sender = None
         if self._pending and head.startswith("+CIPRXGET"):
             self._pending.lines.append(head)
-        return payload_of(head, data, sender, complete=status is FrameStatus.OK)
+        return payload_of(head, data, sender, complete=complete)
 
-    def _junk(self, data: bytes, status: FrameStatus) -> Event | None:
-        why = "bytes of no line" if status is FrameStatus.GARBAGE else "a line without an end"
-        return Junk(data, why)
+    def _torn(self, data: bytes) -> Event | None:
+        return self._payload(data, complete=False)
 
-    _readers: ClassVar[dict[AtKind, Callable[[Channel, bytes, FrameStatus], Event | None]]] = {
+    def _junk(self, data: bytes) -> Event | None:
+        return Junk(data, "bytes of no line")
+
+    def _broken(self, data: bytes) -> Event | None:
+        return Junk(data, "a line without an end")
+
+    _readers: ClassVar[dict[int, Callable[[Channel, bytes], Event | None]]] = {
         AtKind.LINE: _line,
         AtKind.FINAL: _final,
         AtKind.URC: _urc,
@@ -341,6 +347,8 @@ class Channel:
         AtKind.HEAD: _header,
         AtKind.PAYLOAD: _payload,
         AtKind.JUNK: _junk,
+        AtKind.BROKEN: _broken,
+        AtKind.TORN: _torn,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from chiplink.framing import AtFramer, AtKind, FrameStatus
+from chiplink.framing import AtFramer, AtKind
 from chiplink.protocol import at_common, at_gseries, at_sim800, at_sim7028
 from chiplink.protocol.at_command import Ends, Form
 from chiplink.protocol.at_errors import CLOSE_REASONS, GSERIES_CME_50, err_words, error_meaning
@@ -34,9 +34,18 @@ COMMANDS: dict[str, Mapping[str, Row]] = {
 }
 """Each model's commands by name."""
 
+BYTES: dict[int, tuple[str, str]] = {
+    AtKind.PAYLOAD: ("← data", ""),
+    AtKind.TORN: ("← data", ", the rest is missing"),
+    AtKind.JUNK: ("not a line", ""),
+    AtKind.BROKEN: ("a line without its end", ""),
+}
+"""What stands before and behind bytes that are no text."""
+
 _COMMAND = re.compile(r"AT\+([A-Z0-9]+)(=\?|\?|=|)(.*)$", re.IGNORECASE | re.DOTALL)
 _HEX = re.compile(r"(?:0x)?[0-9A-Fa-f]{2}(?:[\s,:]*(?:0x)?[0-9A-Fa-f]{2})*\s*")
 _WITH_DATA = re.compile(rb"\+IPD[^:]*:.*[^0-9\s]|\+CIPRCV:", re.DOTALL)
+_BEFORE_PROMPT = re.compile(rb"(?<=\n)(?=>)")
 _SECRET = re.compile(r"^(AT\+(?:CPIN|CLCK|CPWD|CSTT|CGAUTH|SAPBR)=).*", re.IGNORECASE)
 
 
@@ -44,8 +53,8 @@ def transcript(text: str) -> bytes:
     r"""Return the bytes of what was typed or recorded: hexadecimal pairs, or lines of text.
 
     A line of text gets a line end, a command a CR alone, a header with its data behind it nothing;
-    `\r`, `\n` and `\xNN` stand for bytes. So `decode sim800 'AT+CSQ' '+CSQ: 20,0' OK` reads as well as
-    hexadecimal.
+    `\r`, `\n` and `\xNN` stand for bytes. So a dialogue can be written as it is read: `AT+CSQ`,
+    `+CSQ: 20,0`, `OK`.
     """
     if _HEX.fullmatch(text.strip()):
         return bytes.fromhex(re.sub(r"0x|[\s,:]", "", text))
@@ -56,13 +65,11 @@ def explain(model: str, data: bytes) -> list[Line]:
     """Return a line for each thing in `data`, with whether it is good; KeyError for the model."""
     commands = COMMANDS[model]
     framer = AtFramer()
-    # What was pending is not known: a read's header counts its payload wherever it stands.
-    framer.expect(prompt=True, read=True)
     lines = []
-    for kind, text, status in framer.feed(data):
-        if kind is AtKind.PROMPT:
-            framer.expect(prompt=True, read=True)
-        lines.append(_line(model, commands, kind, text, status))
+    for piece in _BEFORE_PROMPT.split(data):
+        # What was pending is not known: every prompt and every read's header is taken for one.
+        framer.expect(prompt=True, read=True)
+        lines += [_line(model, commands, *frame) for frame in framer.feed(piece)]
     return lines + [_line(model, commands, *frame) for frame in framer.flush()]
 
 
@@ -81,23 +88,18 @@ def gseries(data: bytes) -> list[Line]:
     return explain("gseries", data)
 
 
-def _line(
-    model: str, commands: Mapping[str, Row], kind: AtKind, data: bytes, status: FrameStatus
-) -> Line:
-    if kind is AtKind.JUNK:
-        why = "not a line" if status is FrameStatus.GARBAGE else "a line without its end"
-        return False, f"{why}: {_bytes(data)}"
-    if kind is AtKind.PAYLOAD:
-        whole = status is FrameStatus.OK
-        return whole, f"← data: {_bytes(data)}{'' if whole else ', the rest is missing'}"
+def _line(model: str, commands: Mapping[str, Row], kind: int, data: bytes) -> Line:
+    prefix, suffix = BYTES.get(kind, ("", ""))
+    if prefix:
+        return kind == AtKind.PAYLOAD, f"{prefix}: {_bytes(data)}{suffix}"
     text = data.decode("latin-1")
-    if kind is AtKind.ECHO:
+    if kind == AtKind.ECHO:
         return _command(commands, text)
-    if kind is AtKind.PROMPT:
+    if kind == AtKind.PROMPT:
         return True, "← >: the modem waits for data"
-    if kind is AtKind.SENDER:
+    if kind == AtKind.SENDER:
         return True, f"← {text}: the data behind it comes from {peer(text.partition(':')[2])}"
-    if kind is AtKind.HEAD:
+    if kind == AtKind.HEAD:
         return True, f"← {text.rstrip(':')}: data follows"
     words = _words(model, text)
     return True, f"← {text}{': ' if words else ''}{words}"

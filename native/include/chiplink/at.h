@@ -25,8 +25,8 @@
  * 7F or FF does not belong into a line: it, and what stands before it in its line, is JUNK, and a
  * line begins behind it. So the junk of a modem that boots takes no `RDY` with it.
  *
- * The reports do not depend on how the stream is cut, except that payloads and JUNK come in the
- * pieces of the calls. */
+ * The reports do not depend on how the stream is cut, except that payloads, JUNK and BROKEN
+ * lines come in the pieces of the calls. */
 #ifndef CHIPLINK_AT_H
 #define CHIPLINK_AT_H
 
@@ -42,22 +42,23 @@
 
 /* What a descriptor stands for, in the low byte of `kind`. */
 enum {
-    CL_AT_LINE = 0,   /* any line that is none of the following */
-    CL_AT_FINAL = 1,  /* OK, ERROR, +CME ERROR: ..., +CMS ERROR: ... */
-    CL_AT_URC = 2,    /* a line that answers no command: RDY, CLOSED, +PDP: DEACT, *PSUTTZ: ... */
-    CL_AT_SENDER = 3, /* RECV FROM:..., whose payload comes next */
-    CL_AT_PROMPT = 4, /* > */
-    CL_AT_ECHO = 5,   /* AT..., ended by a CR */
-    CL_AT_HEAD = 6,   /* the header of a payload, with its last colon or comma, without line end */
-    CL_AT_PAYLOAD =
-        7,         /* a piece of a payload; always follows, with a length of 0 where 0 is counted */
-    CL_AT_JUNK = 8 /* bytes that are no line; BAD_LENGTH: a line too long, or not ended */
+    CL_AT_LINE = 0,    /* any line that is none of the following */
+    CL_AT_FINAL = 1,   /* OK, ERROR, +CME ERROR: ..., +CMS ERROR: ... */
+    CL_AT_URC = 2,     /* a line that answers no command: RDY, CLOSED, +PDP: DEACT, *PSUTTZ: ... */
+    CL_AT_SENDER = 3,  /* RECV FROM:..., whose payload comes next */
+    CL_AT_PROMPT = 4,  /* > */
+    CL_AT_ECHO = 5,    /* AT..., ended by a CR */
+    CL_AT_HEAD = 6,    /* the header of a payload, with its last colon or comma, without line end */
+    CL_AT_PAYLOAD = 7, /* a piece of the payload that follows every header, if only of 0 bytes */
+    CL_AT_JUNK = 8,    /* bytes that are no line, with the status GARBAGE */
+    CL_AT_BROKEN = 9,  /* a line that is too long, or had no end before the flush: BAD_LENGTH */
+    CL_AT_TORN = 10    /* the end of a payload that is not whole, without bytes: BAD_LENGTH */
 };
 
 /* Added to `kind`: `offset` counts in `self->buffer`, not in `data`. */
 #define CL_AT_KEPT 256
 
-/* A status besides CL_FRAME_OK and CL_FRAME_BAD_LENGTH. JUNK has CL_FRAME_GARBAGE. */
+/* A status besides CL_FRAME_OK, CL_FRAME_BAD_LENGTH and CL_FRAME_GARBAGE. */
 enum {
     CL_AT_PART = 16 /* a piece of a payload; more of it follows */
 };
@@ -104,9 +105,8 @@ int cl_at_expect(cl_at_t *self, uint32_t what);
 int cl_at_feed(cl_at_t *self, const uint8_t *data, size_t len, size_t *used, cl_frame_t *out,
                size_t cap);
 
-/* Gives up what is incomplete, at most one descriptor: a line begun is JUNK, a payload ends, both
- * with the status BAD_LENGTH and the payload without bytes: those that came were reported. What is
- * expected stays so. CL_E_ARGUMENT: NULL, or `cap` is 0. */
+/* Gives up what is incomplete, at most one descriptor: a line begun is BROKEN, a payload TORN. What
+ * is expected stays so. CL_E_ARGUMENT: NULL, or `cap` is 0. */
 int cl_at_flush(cl_at_t *self, cl_frame_t *out, size_t cap);
 
 /* The bytes that an incomplete line has, or that are still to come of a payload. */
