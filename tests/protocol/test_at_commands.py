@@ -7,6 +7,7 @@ import pytest
 from chiplink.exceptions import UsageError
 from chiplink.protocol import at_common, at_gseries, at_sim800, at_sim7028
 from chiplink.protocol.at_command import Command, Ends, Row, forms, lint, raw
+from chiplink.protocol.at_models import user_command
 
 SIM7028 = [
     (at_sim7028.netopen(), "AT+NETOPEN"),
@@ -321,3 +322,39 @@ def test_a_users_line() -> None:
     assert raw("AT+CCLK?").name == "CCLK"
     assert raw("ATI").name == "I"
     assert not raw("AT&W").again
+
+
+@pytest.mark.parametrize(
+    ("model", "text", "ok", "wait"),
+    [
+        ("sim800", "AT+CIFSR", False, 9),
+        ("sim800", "AT+CIPSHUT", False, 65),
+        ("sim800", "AT+CIPCLOSE=1,1", False, 9),
+        ("sim800", "AT+CIPSTATUS", False, 9),
+        ("sim800", "AT+CIPSTATUS=1", True, 9),
+        ("sim800", "AT+CIPCLOSE=?", True, 9),
+        ("gseries", "AT+CIFSR", True, 9),
+        ("gseries", "AT+CIPSTATUS", True, 9),
+        ("sim7028", "AT+CIPCLOSE=1", True, 120),
+        ("sim7028", "at+cops=?", True, 120),
+        ("sim7028", "AT+XYZ", True, 9),
+    ],
+)
+def test_a_users_line_ends_as_the_model_ends_it(
+    model: str, text: str, wait: float, *, ok: bool
+) -> None:
+    command = user_command(model, text)
+    assert (command.text, command.ok, command.wait) == (text, ok, wait)
+    assert command.ok or command.ends
+
+
+def test_a_users_line_that_needs_more() -> None:
+    for model in ("sim800", "sim7028", "gseries"):
+        with pytest.raises(UsageError, match="through a link"):
+            user_command(model, "AT+CIPSEND")
+    assert user_command("sim7028", "AT+CIPSEND=?").again
+    assert user_command("sim800", "AT+CIPRXGET=2,100").read
+    assert not user_command("sim800", "AT+CIPRXGET=4").read
+    several = user_command("sim800", "AT+CIPSTATUS", several=True).ends
+    assert several is not None
+    assert several.match('C: 5,,"","","","INITIAL"')

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chiplink.exceptions import UsageError
-from chiplink.protocol import at_gseries, at_replies, at_sim800, at_sim7028
-from chiplink.protocol.at_errors import CME, ERR, ERR_INFO, error_words
+from chiplink.protocol import at_gseries, at_replies, at_sim800_replies, at_sim7028_replies
+from chiplink.protocol.at_errors import CME, ERR, ERR_INFO, error_words, is_harmless
 from chiplink.protocol.at_replies import Registered, Registration, Signal
 from chiplink.protocol.at_text import (
     fields,
@@ -62,17 +62,17 @@ def test_anything_is_read_without_an_error(text: str) -> None:
         at_replies.read_iccid,
         at_replies.read_text,
         at_replies.read_number,
-        at_sim7028.read_links,
-        at_sim7028.read_states,
-        at_sim7028.read_traffic,
-        at_sim7028.read_left,
-        at_sim7028.read_ip,
-        at_sim7028.read_dns,
-        at_sim7028.read_servers,
-        at_sim800.read_status,
-        at_sim800.read_acked,
-        at_sim800.read_room,
-        at_sim800.read_left,
+        at_sim7028_replies.read_links,
+        at_sim7028_replies.read_states,
+        at_sim7028_replies.read_traffic,
+        at_sim7028_replies.read_left,
+        at_sim7028_replies.read_ip,
+        at_sim7028_replies.read_dns,
+        at_sim7028_replies.read_servers,
+        at_sim800_replies.read_status,
+        at_sim800_replies.read_acked,
+        at_sim800_replies.read_room,
+        at_sim800_replies.read_left,
         at_gseries.read_status,
         at_gseries.read_ip,
     ):
@@ -81,9 +81,9 @@ def test_anything_is_read_without_an_error(text: str) -> None:
     for line in (*lines, f"+IPCLOSE: {text}", f"+CLIENT: {text}", f"+CIPRXGET: {text}"):
         event_of(line)
         error_words(line)
-        at_sim800.read_accepted(line)
-        at_sim800.read_dns(line)
-        at_sim7028.read_sent(line)
+        at_sim800_replies.read_accepted(line)
+        at_sim800_replies.read_dns(line)
+        at_sim7028_replies.read_sent(line)
 
 
 @given(st.text(alphabet="+IPDRECEIVE,:0123456789. ", max_size=40), st.binary(max_size=20))
@@ -175,31 +175,31 @@ def test_identity() -> None:
 
 def test_sim7028() -> None:
     lines = ["+CIPOPEN: 0", '+CIPOPEN: 1,"TCP","183.230.174.137",6031,-1']
-    assert at_sim7028.read_links(lines) == [
-        at_sim7028.Link(0),
-        at_sim7028.Link(1, "TCP", "183.230.174.137", 6031),
+    assert at_sim7028_replies.read_links(lines) == [
+        at_sim7028_replies.Link(0),
+        at_sim7028_replies.Link(1, "TCP", "183.230.174.137", 6031),
     ]
-    assert at_sim7028.read_links(['+CIPOPEN: 0,"TCP","192.168.108.5",57202,1']) == [
-        at_sim7028.Link(0, "TCP", "192.168.108.5", 57202, 1)
+    assert at_sim7028_replies.read_links(['+CIPOPEN: 0,"TCP","192.168.108.5",57202,1']) == [
+        at_sim7028_replies.Link(0, "TCP", "192.168.108.5", 57202, 1)
     ]
-    assert at_sim7028.read_states(["+CIPCLOSE: 0,1"]) == (False, True)
-    assert at_sim7028.read_sent("+CIPSEND: 1,5,-1") == at_sim7028.Sent(1, 5, -1)
-    assert at_sim7028.read_traffic(["+CIPACK: 10,0,5"]) == at_sim7028.Traffic(10, 5)
-    assert at_sim7028.read_left(["+CIPRXGET: 4,0,18"]) == 18
-    assert at_sim7028.read_ip(["+IPADDR: 10.148.0.17"]) == "10.148.0.17"
+    assert at_sim7028_replies.read_states(["+CIPCLOSE: 0,1"]) == (False, True)
+    assert at_sim7028_replies.read_sent("+CIPSEND: 1,5,-1") == at_sim7028_replies.Sent(1, 5, -1)
+    assert at_sim7028_replies.read_traffic(["+CIPACK: 10,0,5"]) == at_sim7028_replies.Traffic(10, 5)
+    assert at_sim7028_replies.read_left(["+CIPRXGET: 4,0,18"]) == 18
+    assert at_sim7028_replies.read_ip(["+IPADDR: 10.148.0.17"]) == "10.148.0.17"
     ipv6 = "2409:8960:1e64:94d8:1:0:3b3b:7118"
-    assert at_sim7028.read_ip([f"+IPADDR: {ipv6}"]) == ipv6
+    assert at_sim7028_replies.read_ip([f"+IPADDR: {ipv6}"]) == ipv6
     line = '+CDNSGIP: 1,"www.baidu.com","61.135.169.121"'
-    assert at_sim7028.read_dns([line]) == ["61.135.169.121"]
-    assert at_sim7028.read_dns(["+CDNSGIP: 0,10"]) == []
-    assert at_sim7028.read_servers(["+SERVERSTART: 0,8080"]) == {0: 8080}
+    assert at_sim7028_replies.read_dns([line]) == ["61.135.169.121"]
+    assert at_sim7028_replies.read_dns(["+CDNSGIP: 0,10"]) == []
+    assert at_sim7028_replies.read_servers(["+SERVERSTART: 0,8080"]) == {0: 8080}
 
 
 # SIM800
 
 
 def test_sim800() -> None:
-    status = at_sim800.read_status(
+    status = at_sim800_replies.read_status(
         [
             "STATE: IP PROCESSING",
             'S: 0,0,"8888","LISTENING"',
@@ -209,32 +209,34 @@ def test_sim800() -> None:
             'C: 3, "","","","INITIAL "',
         ]
     )
-    assert status == at_sim800.Status(
+    assert status == at_sim800_replies.Status(
         "IP PROCESSING",
         8888,
         (
-            at_sim800.Link(0, "CONNECTED", 0, "TCP", "10.76.40.73", 2020),
-            at_sim800.Link(1, "CLOSED", 1, "UDP", "116.228.221.51", 9600),
-            at_sim800.Link(2, "INITIAL"),
-            at_sim800.Link(3, "INITIAL"),
+            at_sim800_replies.Link(0, "CONNECTED", 0, "TCP", "10.76.40.73", 2020),
+            at_sim800_replies.Link(1, "CLOSED", 1, "UDP", "116.228.221.51", 9600),
+            at_sim800_replies.Link(2, "INITIAL"),
+            at_sim800_replies.Link(3, "INITIAL"),
         ),
     )
     line = '+CIPSTATUS: 1,0,"TCP","1.2.3.4","80","CONNECTED"'
-    assert at_sim800.read_status([line]).links == (
-        at_sim800.Link(1, "CONNECTED", 0, "TCP", "1.2.3.4", 80),
+    assert at_sim800_replies.read_status([line]).links == (
+        at_sim800_replies.Link(1, "CONNECTED", 0, "TCP", "1.2.3.4", 80),
     )
-    assert at_sim800.read_acked(["+CIPACK: 12, 12, 0"]) == at_sim800.Acked(12, 12, 0)
-    assert at_sim800.read_ip("10.78.245.128") == "10.78.245.128"
-    assert at_sim800.read_ip("ERROR") is None
-    assert at_sim800.read_room(["+CIPSEND: 1460"]) == {None: 1460}
-    assert at_sim800.read_room(["+CIPSEND: 0,1460", "+CIPSEND: 1,100"]) == {0: 1460, 1: 100}
-    assert at_sim800.read_accepted("DATA ACCEPT:5") == 5
-    assert at_sim800.read_accepted("DATA ACCEPT:0,10") == 10
-    assert at_sim800.read_accepted("SEND OK") is None
-    assert at_sim800.read_left(["+CIPRXGET: 4,1,7"]) == 7
+    assert at_sim800_replies.read_acked(["+CIPACK: 12, 12, 0"]) == at_sim800_replies.Acked(
+        12, 12, 0
+    )
+    assert at_sim800_replies.read_ip("10.78.245.128") == "10.78.245.128"
+    assert at_sim800_replies.read_ip("ERROR") is None
+    assert at_sim800_replies.read_room(["+CIPSEND: 1460"]) == {None: 1460}
+    assert at_sim800_replies.read_room(["+CIPSEND: 0,1460", "+CIPSEND: 1,100"]) == {0: 1460, 1: 100}
+    assert at_sim800_replies.read_accepted("DATA ACCEPT:5") == 5
+    assert at_sim800_replies.read_accepted("DATA ACCEPT:0,10") == 10
+    assert at_sim800_replies.read_accepted("SEND OK") is None
+    assert at_sim800_replies.read_left(["+CIPRXGET: 4,1,7"]) == 7
     text = '+CDNSGIP: 1,"www.baidu.com","119.75.218.77","119.75.218.76"'
-    assert at_sim800.read_dns(text) == ["119.75.218.77", "119.75.218.76"]
-    assert at_sim800.read_dns("+CDNSGIP: 0,8") == []
+    assert at_sim800_replies.read_dns(text) == ["119.75.218.77", "119.75.218.76"]
+    assert at_sim800_replies.read_dns("+CDNSGIP: 0,8") == []
 
 
 # G series
@@ -270,3 +272,23 @@ def test_errors_in_words() -> None:
     assert error_words("+CIPERROR: 4") == (
         "+CIPERROR: 4 (operation not supported; on a socket the peer has closed, usually that)"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "harmless"),
+    [
+        ("NETOPEN", "+IP ERROR: Network is already opened", True),
+        ("NETOPEN", "ERROR", False),
+        ("NETCLOSE", "+NETCLOSE: 2", True),
+        ("NETCLOSE", "+NETCLOSE: 1", False),
+        ("CIPCLOSE", "+CIPCLOSE: 1,4", True),
+        ("CIPCLOSE", "ERROR", True),
+        ("CIPCLOSE", "+CIPCLOSE: 1,1", False),
+        ("CIPRXGET", "+IP ERROR: No data", True),
+        ("CIPRXGET", "+IP ERROR: Invalid parameter", False),
+        ("CIFSR", "ERROR", True),
+        ("CSQ", "ERROR", False),
+    ],
+)
+def test_errors_that_are_harmless(name: str, error: str, *, harmless: bool) -> None:
+    assert is_harmless(name, error) is harmless

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from chiplink.protocol.at_text import integer
 
 ERR = {
@@ -123,6 +125,17 @@ TEXTS = {
 """Other texts of failure."""
 
 
+HARMLESS = {
+    "NETOPEN": re.compile(r"\+IP ERROR: *(Network is already opened|4)$"),
+    "NETCLOSE": re.compile(
+        r"\+NETCLOSE: *2$|\+IP ERROR: *(Network is already closed|Network not opened|5|8)$"
+    ),
+    "CIPCLOSE": re.compile(r"\+CIPCLOSE: *\d,[24]$|\+CME ERROR: *(3|4)$|ERROR$"),
+    "CIPRXGET": re.compile(r"\+IP ERROR: *(No data|22)$"),
+    "CIFSR": re.compile(r"ERROR$"),
+}
+"""Errors that mean that it is so already, or that there is nothing, by the command's name."""
+
 _WITH_ERR = ("+CIPERROR", "+NETOPEN", "+NETCLOSE", "+CIPOPEN", "+CIPCLOSE", "+SERVERSTOP")
 
 
@@ -156,3 +169,9 @@ def error_meaning(text: str) -> str:
     if name == "+CME ERROR" and code is not None:
         return CME.get(code, "unknown code")
     return TEXTS.get(text, "")
+
+
+def is_harmless(name: str, error: str) -> bool:
+    """Whether a command's error is no failure: what was to be closed is closed, and so on."""
+    pattern = HARMLESS.get(name)
+    return pattern is not None and pattern.match(error) is not None

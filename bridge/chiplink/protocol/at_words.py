@@ -6,14 +6,15 @@ import re
 from typing import TYPE_CHECKING
 
 from chiplink.framing import AtFramer, AtKind
-from chiplink.protocol import at_common, at_gseries, at_sim800, at_sim7028
 from chiplink.protocol.at_command import Ends, Form
 from chiplink.protocol.at_errors import CLOSE_REASONS, GSERIES_CME_50, err_words, error_meaning
+from chiplink.protocol.at_models import COMMANDS
 from chiplink.protocol.at_replies import (
     REGISTERED_WORDS,
     read_registration,
     read_signal,
 )
+from chiplink.protocol.at_sim7028_replies import read_sent
 from chiplink.protocol.at_text import integers, peer, values
 
 if TYPE_CHECKING:
@@ -26,13 +27,6 @@ Line = tuple[bool, str]
 
 SHOWN = 32
 """Bytes of a payload that are shown."""
-
-COMMANDS: dict[str, Mapping[str, Row]] = {
-    "sim800": {**at_common.TABLE, **at_sim800.TABLE},
-    "sim7028": {**at_common.TABLE, **at_sim7028.TABLE},
-    "gseries": {**at_common.TABLE, **at_gseries.TABLE},
-}
-"""Each model's commands by name."""
 
 BYTES: dict[int, tuple[str, str]] = {
     AtKind.PAYLOAD: ("← data", ""),
@@ -147,7 +141,7 @@ def _registration(text: str) -> str:
 
 
 def _cipsend(text: str) -> str:
-    found = at_sim7028.read_sent(text)
+    found = read_sent(text)
     if found is None:
         return ""
     good = "" if found.asked == found.confirmed else ": the socket is dead"
