@@ -360,7 +360,11 @@ def test_a_line_or_payload_that_falls_silent() -> None:
     assert channel.tick(1 + SILENCE) == [Payload(b"he", complete=False)]
     assert received(channel, b"\r\n> ", now=20) == []
     (event,) = channel.tick(20 + SILENCE)
-    assert event == Junk(b"> ", "a line without an end")
+    assert event == Junk(b"> ", "a prompt that nobody waits for")
+    assert received(channel, b"\r\n> \r\n+CS", now=30) == [
+        Junk(b"> ", "a prompt that nobody waits for")
+    ]
+    assert channel.tick(30 + SILENCE) == [Junk(b"+CS", "a line without an end")]
     assert channel.deadline is None
 
 

@@ -31,7 +31,7 @@ from chiplink.protocol.at_events import (
     TimedOut,
 )
 from chiplink.protocol.at_text import peer
-from chiplink.protocol.at_urcs import KNOWN, RESTARTED, event_of, payload_of
+from chiplink.protocol.at_urcs import KNOWN, RESTARTED, STRAY_PROMPT, event_of, payload_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -294,7 +294,7 @@ class Channel:
     def _prompt(self, data: bytes) -> Event | None:
         pending = self._pending
         if pending is None or pending.command.data is None:
-            return Junk(data, "a prompt that nobody waits for")
+            return Junk(data, STRAY_PROMPT)
         pending.stage = Stage.DATA
         pending.deadline = self._now + pending.command.wait
         for index, each in enumerate(self._awaited):
@@ -335,7 +335,8 @@ class Channel:
         return Junk(data, "bytes of no line")
 
     def _broken(self, data: bytes) -> Event | None:
-        return Junk(data, "a line without an end")
+        prompt = data.strip() == b">"
+        return Junk(data, STRAY_PROMPT if prompt else "a line without an end")
 
     _readers: ClassVar[dict[int, Callable[[Channel, bytes], Event | None]]] = {
         AtKind.LINE: _line,

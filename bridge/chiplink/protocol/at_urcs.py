@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 RESTARTED = re.compile(r"RDY$|\*ATREADY:")
 """What a modem says when it has started."""
 
+STRAY_PROMPT = "a prompt that nobody waits for"
+"""Why a `>` is junk: the modem takes what comes next for data, so CANCEL must be sent."""
+
 KNOWN = re.compile(
     r"(\d, ?)?(CLOSED|CONNECT( OK| FAIL)?|ALREADY CONNECT|SEND (OK|FAIL)|CLOSE OK|REMOTE IP:.*)$"
     r"|STATE: |SERVER (OK|CLOSE)$|SHUT OK$|DATA ACCEPT:|RING$|NO CARRIER$|COMMAND NO RESPONSE!$"
@@ -45,7 +48,7 @@ def event_of(text: str) -> Event:
     if text.endswith("POWER DOWN") or text.startswith(("UNDER-VOLTAGE", "OVER-VOLTAGE")):
         return Power(text, off=text.endswith("POWER DOWN"))
     if text.strip() == ">":
-        return Junk(text.encode(), "a prompt that nobody waits for")
+        return Junk(text.encode(), STRAY_PROMPT)
     link, name, values = named(text)
     reader = READERS.get(name)
     event = reader(link, values, text) if reader else None
