@@ -313,10 +313,13 @@ def test_the_deadline_of_a_send_begins_again_with_its_data() -> None:
     channel = Channel()
     command = at_sim7028.cipsend(0, b"x")
     channel.send(command, 0)
-    assert channel.deadline == 120
-    received(channel, b"\r\n>", now=100)
-    assert channel.deadline == 220
-    assert channel.tick(220) == [TimedOut(command, Stage.DATA)]
+    assert channel.deadline == 30
+    received(channel, b"\r\n>", now=20)
+    assert channel.deadline == 140
+    assert channel.tick(140) == [TimedOut(command, Stage.DATA)]
+    assert channel.awaited == ()
+    channel.send(command, 200)
+    assert channel.tick(230) == [TimedOut(command, Stage.PROMPT)]
 
 
 # Deadlines, late answers

@@ -49,6 +49,9 @@ ESCAPE = b"+++"
 SILENCE = 5.0
 """Seconds without a byte after which the rest of a line or payload does not come any more."""
 
+PROMPT_WAIT = 30.0
+"""Seconds until a prompt; the documents give one time for a whole send, of up to 645 s."""
+
 RESULTS_MAX = 16
 """Results that may be awaited at once."""
 
@@ -133,8 +136,10 @@ class Channel:
             raise LocalMisuseError(f"the result of {other.shown} must come first")
         if command.result and len(self._awaited) == RESULTS_MAX:
             raise LocalMisuseError(f"{RESULTS_MAX} results are awaited")
-        stage = Stage.REPLY if command.data is None else Stage.PROMPT
-        self._pending = _Pending(command, now + command.wait, stage)
+        if command.data is None:
+            self._pending = _Pending(command, now + command.wait, Stage.REPLY)
+        else:
+            self._pending = _Pending(command, now + PROMPT_WAIT, Stage.PROMPT)
         if command.result:
             self._awaited.append(_Awaited(command, now + command.result_wait))
         self._framer.expect(prompt=command.data is not None, read=command.read)

@@ -71,7 +71,7 @@ class Command:
     """As `CIPOPEN`."""
 
     wait: float
-    """Seconds until its end or its prompt."""
+    """Seconds until its end; with a prompt, from its data on."""
 
     line: re.Pattern[str] | None = None
     """What the lines of its reply look like; None: anything that is no known URC."""
