@@ -854,3 +854,14 @@ def test_any_text_as_a_port(text: str) -> None:
     except ConfigError:
         return
     assert port.baud is None or 1 <= port.baud <= 4_000_000
+
+
+@pytest.mark.parametrize("port", ["spi:///dev/spidev0.0", "/dev/ttyUSB0?int=gpiochip0:25"])
+def test_a_ch9329_has_neither_spi_nor_int(port: str) -> None:
+    tables = copy.deepcopy(SMALL)
+    tables["device"]["kvm"]["port"] = port
+    with pytest.raises(ConfigError) as caught:
+        check_config(tables)
+    assert caught.value.problems == [
+        "device.kvm.port: a CH9329 has neither SPI nor INT#; write serial:///dev/…"
+    ]

@@ -339,6 +339,8 @@ def _ch9329(
     except ConfigError as error:
         problems.append(f"{path}.port: {error}")
         return None
+    if port.is_spi or port.interrupt:
+        problems.append(f"{path}.port: a CH9329 has neither SPI nor INT#; write serial:///dev/…")
     if port.baud is not None and port.baud not in BAUDS:
         rates = ", ".join(str(rate) for rate in BAUDS)
         problems.append(f"{path}.port: a CH9329 knows no {port.baud} baud; it knows {rates}")

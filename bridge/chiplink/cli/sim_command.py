@@ -18,6 +18,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("chip", metavar="CHIP", help="ch9329 or ch392")
     parser.add_argument("--link", metavar="PATH", help="make PATH point to the pseudo-terminal")
     parser.add_argument(
+        "--spi",
+        metavar="PATH",
+        help="a ch392 over SPI: a Unix socket at PATH, INT# at PATH.int, for spi+unix://PATH",
+    )
+    parser.add_argument(
         "--fault",
         action="append",
         default=[],
@@ -58,6 +63,7 @@ async def _serve(options: argparse.Namespace) -> None:
         run_sim(
             options.chip,
             link=options.link,
+            spi=options.spi,
             faults=options.fault,
             log=say if options.log else None,
             pace=options.pace,

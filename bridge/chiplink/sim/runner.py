@@ -1,4 +1,4 @@
-"""Running one simulated chip on a pseudo-terminal until it is cancelled."""
+"""Running one simulated chip on a pseudo-terminal, or its SPI wire, until it is cancelled."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from .ch9329 import Ch9329Sim
 from .ch9329_faults import CH9329_FAULTS
 from .log import JsonLog
 from .pty import PtyLine
+from .spi_wire import SpiWire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,6 +29,7 @@ async def run_sim(
     chip: str,
     *,
     link: str | Path | None = None,
+    spi: str | Path | None = None,
     faults: Iterable[str] = (),
     log: Callable[[str], None] | None = None,
     pace: bool = False,
@@ -35,14 +37,20 @@ async def run_sim(
 ) -> None:
     """Run chip until cancelled; faults are NAME[=ARG], log gets JSON lines, on_ready "ready PATH".
 
-    ValueError: unknown chip, fault or argument. OSError: the link cannot be made.
+    With spi it is reached over a Unix socket there instead of a pseudo-terminal. ValueError:
+    unknown chip, fault or argument, or no such line. OSError: link or socket cannot be made.
     """
     sim = SIMULATORS[_known(chip)]()
+    try:
+        line = _line(sim, link, spi, pace=pace)
+    except ValueError:
+        sim.close()
+        raise
     if log is not None:
         lines = JsonLog()
         sim.observe(lambda event: log(lines.log_line(event)))
     try:
-        async with PtyLine(sim, link=link, pace=pace) as line:
+        async with line:
             sim.faults.watch(line.on_fault)
             for fault in faults:
                 sim.faults.switch_on(fault)
@@ -51,6 +59,18 @@ async def run_sim(
             await asyncio.get_running_loop().create_future()
     finally:
         sim.close()
+
+
+def _line(
+    sim: Ch9329Sim | Ch392Sim, link: str | Path | None, spi: str | Path | None, *, pace: bool
+) -> PtyLine | SpiWire:
+    if spi is None:
+        return PtyLine(sim, link=link, pace=pace)
+    if not isinstance(sim, Ch392Sim):
+        raise ValueError("this chip has no SPI; only a ch392 has")  # noqa: TRY004 - a wrong option
+    if link is not None or pace:
+        raise ValueError("over SPI there is no pseudo-terminal to link to or to pace")
+    return SpiWire(sim, spi)
 
 
 def faults_of(chip: str) -> Mapping[str, Fault]:
