@@ -26,7 +26,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { SEGMENTS_MAX = 16, ROUND = 128, LENGTH_MAX = 65535, DEFAULT_BUFSIZ = 4096, LINE = 1024 };
+enum {
+    SEGMENTS_MAX = 16,
+    ROUND = 128,
+    DEFAULT_BUFSIZ = 4096,
+    BUFSIZ_MAX = 65408,
+    WIRE_MAX = 3 * BUFSIZ_MAX,
+    LINE = 1024
+};
 
 /* The one device. Between messages chip select is high, unless the last segment asked otherwise. */
 static struct {
@@ -58,73 +65,71 @@ static int fails(const char *name) {
     return 1;
 }
 
-/* The wire. */
+/* The wire: what a message says, gathered, so that it crosses at once as a bus's does. */
 
-static int put(const void *data, size_t len) {
-    const uint8_t *at = data;
-    while (len > 0) {
-        ssize_t count = send(device.fd, at, len, MSG_NOSIGNAL);
+static struct {
+    uint8_t bytes[WIRE_MAX];
+    size_t count;
+} wire;
+
+static void letter(char name, uint32_t value, size_t bytes) {
+    wire.bytes[wire.count++] = (uint8_t)name;
+    for (size_t i = 0; i < bytes; i++) {
+        wire.bytes[wire.count++] = (uint8_t)(value >> 8 * i);
+    }
+}
+
+static int gone(void) {
+    errno = ESHUTDOWN;
+    return -1;
+}
+
+static int put(void) {
+    for (size_t at = 0; at < wire.count;) {
+        ssize_t count = send(device.fd, wire.bytes + at, wire.count - at, MSG_NOSIGNAL);
         if (count <= 0) {
-            errno = ESHUTDOWN;
-            return -1;
+            return gone();
         }
-        at += count;
-        len -= (size_t)count;
+        at += (size_t)count;
     }
     return 0;
 }
 
-static int get(void *data, size_t len) {
-    uint8_t *at = data;
-    while (len > 0) {
-        ssize_t count = recv(device.fd, at, len, 0);
+static int get(size_t len) {
+    for (size_t at = 0; at < len;) {
+        ssize_t count = recv(device.fd, wire.bytes + at, len - at, 0);
         if (count <= 0) {
-            errno = ESHUTDOWN;
-            return -1;
+            return gone();
         }
-        at += count;
-        len -= (size_t)count;
+        at += (size_t)count;
     }
     return 0;
 }
 
-static int letter(char name, uint32_t value, size_t bytes) {
-    uint8_t out[5] = {(uint8_t)name, (uint8_t)value, (uint8_t)(value >> 8), (uint8_t)(value >> 16),
-                      (uint8_t)(value >> 24)};
-    return put(out, 1 + bytes);
-}
-
-static int select_chip(int selected) {
-    if (selected == device.selected) {
-        return 0;
+static void select_chip(int selected) {
+    if (selected != device.selected) {
+        device.selected = selected;
+        letter(selected ? 'L' : 'H', 0, 0);
     }
-    device.selected = selected;
-    return letter(selected ? 'L' : 'H', 0, 0);
 }
 
-static int exchange(const struct spi_ioc_transfer *segment) {
-    static uint8_t bytes[LENGTH_MAX];
+static void say(const struct spi_ioc_transfer *segment) {
     const void *tx = (const void *)(uintptr_t)segment->tx_buf;
-    void *rx = (void *)(uintptr_t)segment->rx_buf;
-    memset(bytes, 0, segment->len);
-    if (tx != NULL) {
-        memcpy(bytes, tx, segment->len);
-    }
     uint32_t speed = segment->speed_hz != 0 ? segment->speed_hz : device.speed;
     if (speed != device.told) {
         device.told = speed;
-        if (letter('S', speed, 4) < 0) {
-            return -1;
-        }
+        letter('S', speed, 4);
     }
-    if (select_chip(1) < 0 || letter('T', segment->len, 2) < 0 || put(bytes, segment->len) < 0 ||
-        get(bytes, segment->len) < 0) {
-        return -1;
+    select_chip(1);
+    letter('T', segment->len, 2);
+    memset(wire.bytes + wire.count, 0, segment->len);
+    if (tx != NULL) {
+        memcpy(wire.bytes + wire.count, tx, segment->len);
     }
-    if (rx != NULL) {
-        memcpy(rx, bytes, segment->len);
+    wire.count += segment->len;
+    if (segment->delay_usecs > 0) {
+        letter('D', segment->delay_usecs, 4);
     }
-    return segment->delay_usecs > 0 ? letter('D', segment->delay_usecs, 4) : 0;
 }
 
 /* A message. */
@@ -157,16 +162,16 @@ static int fits(const struct spi_ioc_transfer *segments, size_t count) {
     size_t bufsiz = (size_t)atoi(setting("SPIDEV_BUFSIZ", "0"));
     size_t tx = 0;
     size_t rx = 0;
+    bufsiz = bufsiz != 0 && bufsiz <= BUFSIZ_MAX ? bufsiz : DEFAULT_BUFSIZ;
     for (size_t i = 0; i < count; i++) {
         size_t rounded = ((size_t)segments[i].len + ROUND - 1) / ROUND * ROUND;
         tx += segments[i].tx_buf != 0 ? rounded : 0;
         rx += segments[i].rx_buf != 0 ? rounded : 0;
-        if (segments[i].len > LENGTH_MAX) {
+        if (tx > bufsiz || rx > bufsiz || (segments[i].tx_buf | segments[i].rx_buf) == 0) {
             return 0;
         }
     }
-    bufsiz = bufsiz != 0 ? bufsiz : DEFAULT_BUFSIZ;
-    return tx <= bufsiz && rx <= bufsiz;
+    return 1;
 }
 
 static int message(const struct spi_ioc_transfer *segments, size_t count) {
@@ -177,22 +182,28 @@ static int message(const struct spi_ioc_transfer *segments, size_t count) {
         errno = EMSGSIZE;
         return -1;
     }
-    int total = 0;
+    size_t total = 0;
+    wire.count = 0;
     for (size_t i = 0; i < count; i++) {
         int last = i + 1 == count;
-        if (exchange(&segments[i]) < 0) {
-            return -1;
-        }
-        total += (int)segments[i].len;
+        say(&segments[i]);
+        total += segments[i].len;
         /* Asked for, it falls between two segments, and stays low after the last. */
         if (last ? !segments[i].cs_change : segments[i].cs_change) {
-            if (select_chip(0) < 0) {
-                return -1;
-            }
+            select_chip(0);
+        }
+    }
+    if (put() < 0 || get(total) < 0) {
+        return -1;
+    }
+    const uint8_t *at = wire.bytes;
+    for (size_t i = 0; i < count; at += segments[i++].len) {
+        if (segments[i].rx_buf != 0) {
+            memcpy((void *)(uintptr_t)segments[i].rx_buf, at, segments[i].len);
         }
     }
     log_message(segments, count);
-    return total;
+    return (int)total;
 }
 
 static int spidev_ioctl(unsigned long request, void *argument) {
@@ -259,6 +270,8 @@ int open(const char *path, int flags, ...) {
     }
     return real(path, flags, mode);
 }
+
+int open64(const char *path, int flags, ...) __attribute__((alias("open")));
 
 int ioctl(int fd, unsigned long request, ...) {
     static int (*real)(int, unsigned long, ...);

@@ -149,7 +149,10 @@ async def test_opened_again(tmp_path: Path) -> None:
 
 
 async def test_the_simulator_hangs_up(tmp_path: Path) -> None:
-    async with scripted(tmp_path, lambda peer: None) as (opened, thread):
+    def answer(peer: socket.socket) -> None:
+        read_exactly(peer, 5)  # the clock
+
+    async with scripted(tmp_path, answer) as (opened, thread):
         await asyncio.to_thread(thread.join, DEADLINE)
         with pytest.raises(PortError, match="the simulator is gone"):
             await opened.run([STATUS])

@@ -83,6 +83,7 @@ def test_a_simulators_wire() -> None:
         ("spi+unix://lan", "three slashes: spi+unix:///path"),
         ("spi+unix:///" + "x" * 107, "too long for a socket"),
         ("spi+unix:///" + "x" * 104, "too long for a socket"),
+        ("/dev/spidev0.0", "write spi:///dev/spidev0.0"),
         ("spidev:///dev/spidev0.0", "did you mean spi://?"),
         ("serial:///dev/ttyS0?int=gpiochip:1", "int=gpiochip0:25"),
         ("serial:///dev/ttyS0?speed=1", "known: baud, int"),

@@ -42,6 +42,7 @@ NO_INTERRUPT = "none"
 
 _DIGITS = re.compile(r"[0-9]{1,7}")
 _GPIO = re.compile(r"(?:/dev/)?(gpiochip[0-9]{1,3}):([0-9]{1,4})")
+_SPIDEV = re.compile(r"/dev/spidev[0-9.]+")
 _NO_PORT = "is no port: write serial:///dev/… or a path"
 
 
@@ -96,6 +97,8 @@ def parse_port(text: str) -> PortUrl:
     if parts.scheme != "sim" and not path.startswith("/"):
         example = "/path" if parts.scheme == "spi+unix" else "/dev/…"
         raise ConfigError([f"{text!r} needs three slashes: {parts.scheme}://{example}"])
+    if parts.scheme == "serial" and _SPIDEV.fullmatch(path):
+        raise ConfigError([f"{path} is an SPI device: write spi://{path}"])
     if "\0" in path:
         raise ConfigError([f"{text!r} {_NO_PORT}"])
     return _port(parts.scheme, path, options)
