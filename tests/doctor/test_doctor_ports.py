@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 from doctor_host import BY_ID, DIALOUT, Host, all_well, the_one, user
@@ -270,7 +271,7 @@ def test_int_without_gpiod(host: Host) -> None:
     host.device("/dev/gpiochip0")
     assert host.find(spi.check) == []
     found = the_one(host.find(spi.check, has_gpiod=False), Level.FAIL)
-    assert found.fix == "pip install 'chiplink[gpio]'"
+    assert found.fix == f"pip --python {sys.executable} install 'gpiod>=2.1'"
 
 
 def test_int_on_a_chip_that_is_not_there(host: Host) -> None:

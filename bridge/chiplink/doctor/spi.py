@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import TYPE_CHECKING
 
 from chiplink.doctor.finding import Finding, fail, ok
@@ -31,7 +32,8 @@ def check(context: Context) -> list[Finding]:
     wired = [place for place in context.places if _is_wired(context, place)]
     found += [finding for place in wired for finding in _interrupt(context, place)]
     if wired and not context.has_gpiod:
-        found.append(fail("INT# is wired and gpiod is not there", "pip install 'chiplink[gpio]'"))
+        fix = f"pip --python {sys.executable} install 'gpiod>=2.1'"
+        found.append(fail("INT# is wired and gpiod is not there", fix))
     return found or ([ok("SPI is on and permitted")] if places else [])
 
 
