@@ -214,7 +214,8 @@ static int spidev_ioctl(unsigned long request, void *argument) {
     switch (request) {
     case SPI_IOC_WR_MODE:
         device.mode = *(uint8_t *)argument;
-        return fails("mode") ? -1 : 0;
+        errno = EINVAL; /* the chip has modes 0 and 3, MSB first */
+        return fails("mode") || (device.mode != 0 && device.mode != 3) ? -1 : 0;
     case SPI_IOC_WR_BITS_PER_WORD:
         device.bits = *(uint8_t *)argument;
         return 0;

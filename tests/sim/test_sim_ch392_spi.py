@@ -178,6 +178,14 @@ async def test_a_command_that_nobody_knows(master: Master) -> None:
     assert master.problems == ["1 bytes beyond the command and its answer"]
 
 
+@pytest.mark.parametrize("fault", ["flip-in=#2", "flip-out=#3"])
+async def test_a_flipped_bit(master: Master, fault: str) -> None:
+    master.host.sim.faults.switch_on(fault)
+    answer = int(master.clock("06", "57", "00"), 16)
+    assert (answer ^ 0xA8).bit_count() == 1
+    assert master.clock("06", "57", "00") == "A8"
+
+
 async def test_bus_time(master: Master) -> None:
     master.spi.set_clock(8_000_000)
     master.clock("06", "57", "00")

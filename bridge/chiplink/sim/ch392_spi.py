@@ -23,6 +23,7 @@ class Spi:
 
     Behind the code, and before the first byte of an answer, the chip needs TSC. An argument that
     comes too soon is lost, an answer that is read too soon begins with the echo of the code.
+    Of the line's faults a clocked bus has the flipped bits alone.
     """
 
     def __init__(self, chip: Chip, processor: Processor) -> None:
@@ -84,13 +85,22 @@ class Spi:
         if not self._selected:
             self._complain("clocked without chip select")
             return IDLE * len(data)
+        data = self._flip("flip-in", data)
         out = bytearray()
         gap = self._rest + period
         while len(out) < len(data):
             out += self._step(data[len(out) :], gap)
             gap = period
         self._rest = 0
-        return bytes(out)
+        return self._flip("flip-out", bytes(out))
+
+    def _flip(self, fault: str, data: bytes) -> bytes:
+        faults = self._chip.faults
+        if not faults.is_on(fault):
+            return data
+        return bytes(
+            byte ^ (1 << faults.rng.randrange(8)) if faults.hit(fault) else byte for byte in data
+        )
 
     # A command.
 

@@ -9,6 +9,7 @@ byte 0 or 1 is INT#'s level: at the beginning, at each change, and for each byte
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import stat
 from functools import partial
@@ -114,8 +115,9 @@ class SpiWire:
             return
         self._hung = on
         for path in self._paths:
-            away = _away(path)
-            (path.rename(away) if on else away.rename(path))
+            source, target = (path, _away(path)) if on else (_away(path), path)
+            with contextlib.suppress(FileNotFoundError):  # somebody else took it away
+                source.rename(target)
         if on:
             self._hang_up()
 
