@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from chiplink.cli.ch9329_view import as_json, show
+from chiplink.driver.ch392_probe import Found392, find
 from chiplink.driver.ch9329_setup import Ch9329Setup
 from chiplink.exceptions import ProbeError
 from chiplink.ports import make_port
@@ -55,7 +56,26 @@ async def _ch9329(port: Port, tried: list[str]) -> Description | None:
     return Description(show(found), as_json(found))
 
 
-PROBES = (Probe("ch9329", "CH9329", _ch9329),)
+async def _ch392(port: Port, tried: list[str]) -> Description | None:
+    try:
+        found = await find(port)
+    except ProbeError as error:
+        tried.append(str(error).removeprefix(f"{port.name}: "))
+        return None
+    return Description(_shown_392(found), {"chip": "ch392", **asdict(found)})
+
+
+def _shown_392(found: Found392) -> list[str]:
+    return [
+        f"  baud      {found.baud}",
+        f"  firmware  {found.firmware}",
+        f"  MAC       {found.mac}",
+        f"  cable     {found.phy}",
+        f"  IP        {found.ip}",
+    ]
+
+
+PROBES = (Probe("ch9329", "CH9329", _ch9329), Probe("ch392", "CH392", _ch392))
 """The chips that can be looked for, in the order in which that does least harm."""
 
 
