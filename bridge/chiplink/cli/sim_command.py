@@ -29,6 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME[=ARG]",
         help="switch a fault on; `--fault list` lists them",
     )
+    parser.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        metavar="FROM=TO",
+        help="lead an address of the chip's network, or one port of it, to a real one:"
+        " 203.0.113.5=127.0.0.1 or 203.0.113.5:80=127.0.0.1:8080",
+    )
     parser.add_argument("--pace", action="store_true", help="run the line at its baud rate")
     parser.add_argument(
         "--log", choices=("json",), help="one JSON line for each thing that happens"
@@ -67,6 +75,7 @@ async def _serve(options: argparse.Namespace) -> None:
             faults=options.fault,
             log=say if options.log else None,
             pace=options.pace,
+            maps=options.map,
             on_ready=say,
         )
     )

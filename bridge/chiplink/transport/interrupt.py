@@ -12,6 +12,7 @@ import errno
 import os
 import select
 import socket
+import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from chiplink.exceptions import PortError
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 OPEN_DEADLINE = 5.0
 """Seconds."""
+
+ASK_EVERY = 0.9
+"""Seconds between questions for a simulator's level: for edges that got lost, no more."""
 
 CHUNK = 256
 EDGES = 16
@@ -172,6 +176,7 @@ class SocketLine:
         self._sock = sock
         self._name = name
         self._level: int | None = None
+        self._ask_at = 0.0
 
     @property
     def fd(self) -> int:
@@ -179,10 +184,13 @@ class SocketLine:
         return self._sock.fileno()
 
     def level(self) -> int | None:
-        """Return what was told last, and ask: the answer makes the descriptor readable."""
+        """Return what was told last; ask now and then, by an answer that comes as an edge."""
         self.acknowledge()
-        with contextlib.suppress(BlockingIOError):
-            self._send()
+        now = time.monotonic()
+        if now >= self._ask_at:
+            self._ask_at = now + ASK_EVERY
+            with contextlib.suppress(BlockingIOError):
+                self._send()
         return self._level
 
     def acknowledge(self) -> None:
