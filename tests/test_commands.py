@@ -580,6 +580,16 @@ async def test_a_defect_fails_the_command_and_the_next_runs(
     assert "kvm/type" in caplog.text
 
 
+async def test_a_device_that_cancels_itself_does_not_end_its_line(bench: Bench) -> None:
+    bench.submit("type", "a")
+    await bench.device.until(lambda: bench.device.awaited == ["type=a"])
+    bench.device.running.popleft()[1].cancel()
+    bench.device.instant = True
+    bench.submit("type", "b")
+    await bench.until_results(2)
+    assert bench.said() == [("type", Phase.FAILED, Code.INTERNAL), ("type", Phase.DONE, None)]
+
+
 @pytest.mark.parametrize("error", [ZeroDivisionError("hunter2"), BusyError("busy")])
 async def test_what_cannot_even_begin_fails_and_the_next_runs(
     bench: Bench, error: Exception

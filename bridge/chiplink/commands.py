@@ -218,7 +218,12 @@ class CommandLine:
         request, ending = begun
         try:
             outcome = await ending
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or not task.cancelling():
+                # Not we were cancelled, but what the device waited for: a defect of its own.
+                self._fail(request, error)
+                return
             self._finish(request, CancelledCommandError("chiplink is stopping"))
             raise
         except Exception as error:  # noqa: BLE001 - the next command must still run

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from chiplink.catalog.link import link_of
 from chiplink.commands import CommandLine, LinkLine
 from chiplink.exceptions import UnknownKeyError
 from chiplink.model import (
@@ -94,7 +95,7 @@ class Node:
 
     def submit(self, request: CommandRequest) -> None:
         """Queue a command; what becomes of it is told to the sinks as Results."""
-        link = _link_of(request.key)
+        link = link_of(request.key)
         line = (
             self._lines.get(request.device)
             if link is None
@@ -187,7 +188,7 @@ class Node:
     def _result(self, result: Result) -> None:
         """Tell a result; a link's errors are not the device's."""
         ended = result.phase is not Phase.ACCEPTED and result.device in self.devices
-        if ended and _link_of(result.key) is None:
+        if ended and link_of(result.key) is None:
             self._state(StateUpdate(result.device, "last_error", result.public))
         for sink in self._sinks:
             sink.result(result)
@@ -215,8 +216,3 @@ class _Shares:
                     self._taken()
 
         return give_back
-
-
-def _link_of(key: str) -> str | None:
-    """Return the link that a key belongs to, or None for a device's own."""
-    return key.split("/")[1] if key.startswith("link/") else None

@@ -55,6 +55,11 @@ LINK_COMMANDS = {row.key: row for row in (LINK_SET, LINK_TX)}
 """What a link can be told, by the word in its topic."""
 
 
+def link_of(key: str) -> str | None:
+    """Return the link that a command's key belongs to, or None for a device's own."""
+    return key.split("/")[1] if key.startswith("link/") else None
+
+
 def link_rows(link: str) -> dict[str, Row]:
     """Return the rows of a link's commands by their keys in requests and results."""
     return {f"link/{link}/{word}": row for word, row in LINK_COMMANDS.items()}

@@ -25,6 +25,7 @@ from chiplink.driver.links import Links
 from chiplink.driver.sockets import Kind
 from chiplink.driver.supervision import Supervisor
 from chiplink.exceptions import (
+    ChipError,
     ClosedError,
     CommandError,
     DeadlineError,
@@ -174,7 +175,7 @@ class Ch392:
         if self._settings.address is not None:
             raise RefusedError("this chip has a fixed address; there is no lease to renew")
         chip = self._answering()
-        self._bound = self._failed = False
+        self._failed = False
         self._publish("dhcp", "asking")
         await ask_for_lease(chip, again=True)
         return Outcome()
@@ -186,9 +187,11 @@ class Ch392:
         """
         command = set_mac_addr(mac, force=force)
         chip = self._answering()
-        await chip.tell(command)
+        await chip.ask(command)
         await asyncio.sleep(MAC_PAUSE)
         await self._reset()
+        if self._published.get("mac") != mac.hex(":"):
+            raise ChipError(f"the chip still has the MAC address {self._published.get('mac')}")
 
     def _answering(self) -> Ch392Chip:
         if self._chip is None:
@@ -203,7 +206,7 @@ class Ch392:
         chip = Ch392Chip(bus, self._settings.profile, self._counters)
         try:
             await self._begin(chip)
-            raise await chip.dead
+            raise await asyncio.shield(chip.dead)
         except CommandError as error:
             raise chip.dead.result() if chip.dead.done() else ProbeError(str(error)) from error
         finally:
@@ -281,12 +284,10 @@ class Ch392:
             self._failed = True
             self._bound = self._bound and ip != _NONE
             self._publish("dhcp", "failed")
-        elif ip != _NONE:
-            if dhcp is None and self._bound:
-                return
+        elif dhcp is Dhcp.SUCCESS and ip != _NONE:
             self._bound, self._failed = True, False
             self._publish("dhcp", "bound")
-        elif self._bound:
+        elif self._bound and ip == _NONE:
             self._forgotten()
 
     def _forgotten(self) -> None:
@@ -304,7 +305,7 @@ class Ch392:
         try:
             await ask_for_lease(chip, again=again)
         except CommandError as error:
-            _LOG.warning("%s: DHCP: %s", self.id, error)
+            chip.die(ProbeError(str(error)))
 
     def conflict(self) -> None:
         """Another device has the chip's IP address."""

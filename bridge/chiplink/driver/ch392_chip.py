@@ -209,11 +209,14 @@ def _unheard(_reply: bytes, _socket: int) -> None:
 async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
     """Await `work`; a cancellation is passed on when it has ended."""
     task = asyncio.create_task(work)
+    task.add_done_callback(_heed)  # whoever is cancelled twice does not
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        if not task.done():
-            await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()
+        await asyncio.wait({task})
         raise
+
+
+def _heed(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()

@@ -254,18 +254,17 @@ class ChipSocket:
         self._written_at = asyncio.get_running_loop().time()
         write = write_send_buf_sn(self.number, data, limit=self._buffers.send.size)
         try:
-            replies = await self._chip.ask(*before, write, *self._own_look())
+            self._take_own_look(*await self._chip.ask(*before, write, *self._own_look()))
+            for _look in range(QUICK_LOOKS):
+                if self.free or self.error is not None:
+                    return
+                await asyncio.sleep(QUICK_PAUSE)
+                await self.look()
         except LostReplyError as error:
             self.end(OutcomeUnknownError(f"{error}; what was sent is unknown"))
             raise OutcomeUnknownError(f"{error}; what was sent is unknown") from None
         except OfflineError as error:
             raise OutcomeUnknownError(str(error)) from None
-        self._take_own_look(*replies)
-        for _look in range(QUICK_LOOKS):
-            if self.free or self.error is not None:
-                return
-            await asyncio.sleep(QUICK_PAUSE)
-            await self.look()
 
     async def wait_free(self) -> None:
         """Wait until the send buffer is free; raises the error it ended with."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from chiplink.driver.ch392_bus import LostReplyError
 from chiplink.exceptions import ChiplinkError, ProbeError
 from chiplink.framing import CH392_STREAM, ch392_commands, ch392_reply_length
-from chiplink.protocol.ch392 import FACTORY_BAUD, SEARCH, Command
+from chiplink.protocol.ch392 import FACTORY_BAUD, SEARCH
 from chiplink.protocol.ch392_commands import check_exist, reset_all, set_baudrate
 from chiplink.protocol.ch392_replies import read_exists
 from chiplink.protocol.ch392_uart import Answer, Ch392Uart, NoAnswer
@@ -298,8 +298,9 @@ class UartBusPort:
 
 
 def _may_leave_busy(command: bytes) -> bool:
-    """Whether nothing may be asked behind it (section 5.12)."""
-    return command[0] == Command.GET_CMD_STATUS or ch392_commands()[command[0]].has_status
+    """Whether nothing may be asked behind it: BUSY (section 5.12), or deaf for a while (5.5)."""
+    row = ch392_commands()[command[0]]
+    return bool(row.has_status or row.pause)
 
 
 def _sets(command: bytes) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from chiplink.driver.ch392_bus import LostReplyError
 from chiplink.exceptions import ChiplinkError, PortError, ProbeError
-from chiplink.protocol.ch392 import GlobalInterrupt
+from chiplink.protocol.ch392 import Dhcp, GlobalInterrupt
 from chiplink.protocol.ch392_commands import (
     get_dhcp_status,
     get_glob_int_status,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from chiplink.driver.ch392_chip import Ch392Chip
     from chiplink.driver.ch392_pool import Pool
     from chiplink.driver.ch392_socket import ChipSocket
-    from chiplink.protocol.ch392 import Dhcp, Phy
+    from chiplink.protocol.ch392 import Phy
     from chiplink.protocol.ch392_replies import IpInfo, Unreachable
 
 LEVEL_CHECK = 1.0
@@ -69,7 +69,7 @@ class News(Protocol):
         """The cable's state."""
 
     def address(self, dhcp: Dhcp | None, info: IpInfo) -> None:
-        """The chip's addresses; `dhcp` is None unless DHCP has just said something."""
+        """The chip's addresses; `dhcp` is None where DHCP has nothing to say."""
 
     def conflict(self) -> None:
         """Another device has the chip's IP address."""
@@ -122,7 +122,8 @@ class Watch:
                 self._pin.acknowledge()
         except PortError as error:
             self._chip.die(error)
-        self._wake.set()
+        if not self._stuck:
+            self._wake.set()
 
     def _level(self) -> int | None:
         """Return INT#'s level; None where it is not wired."""
@@ -264,8 +265,9 @@ class Watch:
         """Look at everything, whatever the interrupts said."""
         self._looked_at = asyncio.get_running_loop().time()
         await self._look_at_phy()
-        (reply,) = await self._chip.read(get_ip_inf())
-        self._news.address(None, read_ip_inf(reply))
+        status, info = await self._chip.read(get_dhcp_status(), get_ip_inf())
+        dhcp = read_dhcp(status)  # without an interrupt, FAILED may as well mean "not yet"
+        self._news.address(dhcp if dhcp is Dhcp.SUCCESS else None, read_ip_inf(info))
         for socket in list(self._pool.sockets.values()):
             await socket.verify()
 

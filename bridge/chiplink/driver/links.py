@@ -44,6 +44,9 @@ MAX_DELAY = 60.0
 STEADY = 10.0
 """Seconds a link must have been open for its next attempt to come soon."""
 
+OBSTACLE_CHECK = 2.0
+"""Seconds between looks at what is in the way of a link that waits."""
+
 SEND_DEADLINE = 60.0
 """Seconds one message may take; then its connection is closed."""
 
@@ -166,10 +169,15 @@ class Link:
             self._delay = min(self._delay * 2, MAX_DELAY)
 
     async def _wait_for_network(self) -> None:
-        if obstacle := self._stack.obstacle:
+        """Wait for it, and say what is in the way: first no chip, then no cable, no address."""
+        while obstacle := self._stack.obstacle:
             self._failed(obstacle)
             self._tell(LinkPhase.BACKOFF)
-        await self._stack.ready()
+            while obstacle == self._stack.obstacle:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(OBSTACLE_CHECK):
+                        await self._stack.ready()
+                        return
 
     async def _open(self) -> None:
         """Open it and serve it until it ends; raises CommandError with the reason."""

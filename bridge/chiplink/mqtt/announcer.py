@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from chiplink.catalog.link import link_of
 from chiplink.model import Availability, LinkInfo, LinkState, StateUpdate
 from chiplink.mqtt.descriptor import descriptor
 from chiplink.mqtt.events import encode_event
@@ -112,9 +113,9 @@ class Announcer:
         return own
 
     def _bucket(self, result: Result) -> str:
-        """Return what a result counts for: a device, or one of its links."""
-        link, _slash, _word = result.key.removeprefix("link/").partition("/")
-        if link == result.key:
+        """Return what a result counts for: a device, one of its links, or what is no link."""
+        link = link_of(result.key)
+        if link is None:
             return result.device
         device = self._node.devices.get(result.device)
         known = device is not None and link in device.links
