@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -24,6 +25,7 @@ _UINT32S = ffi.typeof("uint32_t[]")
 _feed = lib.cl_ch9329_feed
 _flush = lib.cl_ch9329_flush
 _pending = lib.cl_ch9329_pending
+_spi_run = lib.cl_spi_run
 
 _ERRORS = {
     lib.CL_E_ARGUMENT: "a needed argument is missing",
@@ -331,6 +333,69 @@ _AT_DESCRIPTOR = Struct("=IIi4x")  # the kind says what the status does
 _at_descriptors = _AT_DESCRIPTOR.iter_unpack
 _WORDS = 4  # of a descriptor
 _KIND_AT = 2
+
+
+SPI_SPEED_MAX: int = lib.CL_SPI_SPEED_MAX
+SPI_GAPLESS_MAX: int = lib.CL_SPI_GAPLESS_MAX
+SPI_GAP_MAX: int = lib.CL_SPI_GAP_MAX
+SPI_BUFSIZ_MIN: int = lib.CL_SPI_BUFSIZ_MIN
+
+SPI_COMMANDS = 64
+SPI_REPLIES = 16 * CH392_STREAM_MAX
+"""Commands, and bytes of their replies, that one call of Spi.run takes."""
+
+
+class Spi:
+    """An open cl_spi_t; one thread at a time. The calls block without the interpreter lock.
+
+    `settings` are cl_spi_settings_t's members in order. ValueError: one is outside its bounds.
+    OSError: the system refuses; its number is that of spi.h's list.
+    """
+
+    __slots__ = ("_device", "_out", "_replies", "_sizes", "max_read", "max_write")
+
+    def __init__(self, path: bytes, settings: tuple[int, ...]) -> None:
+        self._device = ffi.new("cl_spi_t *")
+        self._out = ffi.new(_BYTES, SPI_REPLIES)
+        self._replies = ffi.buffer(self._out)
+        self._sizes = ffi.new(_UINT32S, SPI_COMMANDS)
+        given = ffi.new("cl_spi_settings_t *", settings)
+        self._raise(lib.cl_spi_open(self._device, path, given))
+        self.max_write: int = lib.cl_spi_max_write(given)
+        self.max_read: int = lib.cl_spi_max_read(given)
+
+    def run(self, commands: Sequence[bytes]) -> list[bytes]:
+        """Carry commands out, each in a chip select of its own, and return their replies.
+
+        ValueError: one is none of the table's, or there are too many; nothing was sent then.
+        OSError: `done` of them were carried out, perhaps one more.
+        """
+        count = len(commands)
+        if count > SPI_COMMANDS:
+            raise ValueError(f"{count} commands at once; at most {SPI_COMMANDS}")
+        lengths = ffi.new(_UINT32S, [len(command) for command in commands])
+        arguments = b"".join(commands), lengths, count, self._out, SPI_REPLIES, self._sizes
+        self._raise(_spi_run(self._device, *arguments))
+        replies, at = [], 0
+        for size in self._sizes[0:count]:
+            replies.append(self._replies[at : at + size])
+            at += size
+        return replies
+
+    @property
+    def done(self) -> int:
+        """How many commands the last run carried out."""
+        done: int = self._device.done
+        return done
+
+    def close(self) -> None:
+        """Close the device; harmless when closed."""
+        lib.cl_spi_close(self._device)
+
+    def _raise(self, result: int) -> None:
+        if result == lib.CL_E_SYSTEM:
+            raise OSError(self._device.error, os.strerror(self._device.error))
+        _checked(result)
 
 
 def hid_keyboard(address: int, modifiers: int, usages: bytes) -> bytes:

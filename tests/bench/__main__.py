@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import at, cpu, frames, latency, memory
+from tests.bench import at, cpu, frames, latency, memory, spi
 
 BENCHES = {
     "frames": frames.run,
@@ -12,6 +12,7 @@ BENCHES = {
     "latency": latency.run,
     "cpu": cpu.run,
     "memory": memory.run,
+    "spi": spi.run,
 }
 
 

@@ -18,11 +18,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("chip", metavar="CHIP", help="ch9329 or ch392")
     parser.add_argument("--link", metavar="PATH", help="make PATH point to the pseudo-terminal")
     parser.add_argument(
+        "--spi",
+        metavar="PATH",
+        help="a ch392 over SPI: a Unix socket at PATH, INT# at PATH.int, for spi+unix://PATH",
+    )
+    parser.add_argument(
         "--fault",
         action="append",
         default=[],
         metavar="NAME[=ARG]",
         help="switch a fault on; `--fault list` lists them",
+    )
+    parser.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        metavar="FROM=TO",
+        help="lead an address of the chip's network, or one port of it, to a real one:"
+        " 203.0.113.5=127.0.0.1 or 203.0.113.5:80=127.0.0.1:8080",
     )
     parser.add_argument("--pace", action="store_true", help="run the line at its baud rate")
     parser.add_argument(
@@ -58,9 +71,11 @@ async def _serve(options: argparse.Namespace) -> None:
         run_sim(
             options.chip,
             link=options.link,
+            spi=options.spi,
             faults=options.fault,
             log=say if options.log else None,
             pace=options.pace,
+            maps=options.map,
             on_ready=say,
         )
     )

@@ -12,6 +12,7 @@ from .log import JsonLog
 from .pc import Pc
 from .pty import PtyLine
 from .runner import faults_of, run_sim
+from .spi_wire import SpiWire
 
 __all__ = [
     "CH392_FAULTS",
@@ -24,6 +25,7 @@ __all__ = [
     "Lease",
     "Pc",
     "PtyLine",
+    "SpiWire",
     "Times",
     "faults_of",
     "run_sim",

@@ -1,4 +1,4 @@
-"""Running one simulated chip on a pseudo-terminal until it is cancelled."""
+"""Running one simulated chip on a pseudo-terminal, or its SPI wire, until it is cancelled."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from .ch392 import Ch392Sim
 from .ch392_faults import CH392_FAULTS
 from .ch9329 import Ch9329Sim
 from .ch9329_faults import CH9329_FAULTS
+from .ether_map import MappedEther, parse_map
 from .log import JsonLog
 from .pty import PtyLine
+from .spi_wire import SpiWire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from .faults import Fault
 
 # A row for each chip with a simulator that speaks over a serial line.
 SIMULATORS: dict[str, type[Ch9329Sim | Ch392Sim]] = {"ch9329": Ch9329Sim, "ch392": Ch392Sim}
+NETWORKED = {"ch392": Ch392Sim}
 FAULTS: dict[str, Mapping[str, Fault]] = {"ch9329": CH9329_FAULTS, "ch392": CH392_FAULTS}
 
 
@@ -28,21 +31,30 @@ async def run_sim(
     chip: str,
     *,
     link: str | Path | None = None,
+    spi: str | Path | None = None,
     faults: Iterable[str] = (),
     log: Callable[[str], None] | None = None,
     pace: bool = False,
+    maps: Sequence[str] = (),
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Run chip until cancelled; faults are NAME[=ARG], log gets JSON lines, on_ready "ready PATH".
 
-    ValueError: unknown chip, fault or argument. OSError: the link cannot be made.
+    With spi it is reached over a Unix socket there instead of a pseudo-terminal. maps are
+    FROM=TO, where the chip's network leads (ether_map.py). ValueError: unknown chip, fault or
+    argument, a map that is none, or no such line. OSError: link or socket cannot be made.
     """
-    sim = SIMULATORS[_known(chip)]()
+    sim = _make(_known(chip), maps)
+    try:
+        line = _line(sim, link, spi, pace=pace)
+    except ValueError:
+        sim.close()
+        raise
     if log is not None:
         lines = JsonLog()
         sim.observe(lambda event: log(lines.log_line(event)))
     try:
-        async with PtyLine(sim, link=link, pace=pace) as line:
+        async with line:
             sim.faults.watch(line.on_fault)
             for fault in faults:
                 sim.faults.switch_on(fault)
@@ -53,9 +65,29 @@ async def run_sim(
         sim.close()
 
 
+def _line(
+    sim: Ch9329Sim | Ch392Sim, link: str | Path | None, spi: str | Path | None, *, pace: bool
+) -> PtyLine | SpiWire:
+    if spi is None:
+        return PtyLine(sim, link=link, pace=pace)
+    if not isinstance(sim, Ch392Sim):
+        raise ValueError("this chip has no SPI; only a ch392 has")  # noqa: TRY004 - a wrong option
+    if link is not None or pace:
+        raise ValueError("over SPI there is no pseudo-terminal to link to or to pace")
+    return SpiWire(sim, spi)
+
+
 def faults_of(chip: str) -> Mapping[str, Fault]:
     """Return the table of a chip's faults; ValueError names the nearest chip."""
     return FAULTS[_known(chip)]
+
+
+def _make(chip: str, maps: Sequence[str]) -> Ch9329Sim | Ch392Sim:
+    if not maps:
+        return SIMULATORS[chip]()
+    if chip not in NETWORKED:
+        raise ValueError(f"a {chip} has no network to map; it is for {', '.join(NETWORKED)}")
+    return NETWORKED[chip](ether=MappedEther(parse_map(maps)))
 
 
 def _known(chip: str) -> str:
