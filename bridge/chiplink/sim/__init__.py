@@ -9,9 +9,11 @@ from .ch9329_core import Times
 from .ch9329_faults import CH9329_FAULTS
 from .ether import Ether
 from .log import JsonLog
+from .modem_times import Times as ModemTimes
 from .pc import Pc
 from .pty import PtyLine
 from .runner import faults_of, run_sim
+from .sim800 import Sim800Sim
 
 __all__ = [
     "CH392_FAULTS",
@@ -22,8 +24,10 @@ __all__ = [
     "Ether",
     "JsonLog",
     "Lease",
+    "ModemTimes",
     "Pc",
     "PtyLine",
+    "Sim800Sim",
     "Times",
     "faults_of",
     "run_sim",

@@ -12,16 +12,27 @@ from .ch9329 import Ch9329Sim
 from .ch9329_faults import CH9329_FAULTS
 from .log import JsonLog
 from .pty import PtyLine
+from .sim800 import Sim800Sim
+from .sim800_faults import SIM800_FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from .faults import Fault
+    from .modem import ModemSim
 
 # A row for each chip with a simulator that speaks over a serial line.
-SIMULATORS: dict[str, type[Ch9329Sim | Ch392Sim]] = {"ch9329": Ch9329Sim, "ch392": Ch392Sim}
-FAULTS: dict[str, Mapping[str, Fault]] = {"ch9329": CH9329_FAULTS, "ch392": CH392_FAULTS}
+SIMULATORS: dict[str, type[Ch9329Sim | Ch392Sim | ModemSim]] = {
+    "ch9329": Ch9329Sim,
+    "ch392": Ch392Sim,
+    "sim800": Sim800Sim,
+}
+FAULTS: dict[str, Mapping[str, Fault]] = {
+    "ch9329": CH9329_FAULTS,
+    "ch392": CH392_FAULTS,
+    "sim800": SIM800_FAULTS,
+}
 
 
 async def run_sim(
