@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `sim`."""
-    parser.add_argument("chip", metavar="CHIP", help="ch9329 or ch392")
+    parser.add_argument("chip", metavar="CHIP", help="ch9329, ch392, sim7028, gseries or sim800")
     parser.add_argument("--link", metavar="PATH", help="make PATH point to the pseudo-terminal")
     parser.add_argument(
         "--fault",

@@ -45,7 +45,7 @@ class Model:
     cpin: str = "+CPIN: "
     technology: str = ""
     bit_errors: int = 0
-    first_context: int = 1
+    own_apn: str = ""  # of context 0, if the modem makes and activates one by itself
     unknown: tuple[str, ...] = ()  # commands of other models that this one refuses
 
 
@@ -81,9 +81,8 @@ class ModemSim(Observable):
         )
         self.card = Card(self.faults, self.emit)
         self.radio = Radio(self.times, self.timers, self.emit)
-        self.contexts = Contexts(
-            self.radio, self.times, first=model.first_context, address=model.address
-        )
+        first = 0 if model.own_apn else 1
+        self.contexts = Contexts(self.radio, self.times, first=first, address=model.address)
         self.functionality = FULL
         self._reporter = RadioCommands(
             self.radio,
@@ -264,6 +263,8 @@ class ModemSim(Observable):
         self.ether.set_up(up=self.radio.registered)
         lost = self._was_attached and not self.radio.attached
         self._was_attached = self.radio.attached
+        if self.radio.attached and self.MODEL.own_apn:
+            self.contexts.define(0, "IP", self.MODEL.own_apn, active=True)
         if lost:
             self.lose_context()
         self.urc(*self._reporter.changes())

@@ -44,9 +44,9 @@ class Contexts:
         """Have none."""
         self._contexts.clear()
 
-    def define(self, cid: int, kind: str, apn: str) -> None:
+    def define(self, cid: int, kind: str, apn: str, *, active: bool = False) -> None:
         """Define a context."""
-        self._contexts[cid] = Context(kind, apn)
+        self._contexts[cid] = Context(kind, apn, active)
 
     def active(self, cid: int) -> bool:
         """Say whether a context is active."""
@@ -59,9 +59,10 @@ class Contexts:
 
     def handlers(self) -> dict[str, Callable[[Turn], None]]:
         """Return what carries the commands out."""
-        return {"+CGDCONT": self._cgdcont, "+CGACT": self._cgact, "+CGPADDR": self._cgpaddr}
+        return {"+CGDCONT": self.cgdcont, "+CGACT": self._cgact, "+CGPADDR": self._cgpaddr}
 
-    def _cgdcont(self, turn: Turn) -> None:
+    def cgdcont(self, turn: Turn) -> None:
+        """Carry out AT+CGDCONT."""
         command = turn.command
         if command.form == "test":
             turn.info(f'+CGDCONT: ({self._span()}),"IP",,,(0-2),(0-4)')

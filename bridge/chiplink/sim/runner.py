@@ -10,10 +10,14 @@ from .ch392 import Ch392Sim
 from .ch392_faults import CH392_FAULTS
 from .ch9329 import Ch9329Sim
 from .ch9329_faults import CH9329_FAULTS
+from .gseries import GSeriesSim
+from .gseries_faults import GSERIES_FAULTS
 from .log import JsonLog
 from .pty import PtyLine
 from .sim800 import Sim800Sim
 from .sim800_faults import SIM800_FAULTS
+from .sim7028 import Sim7028Sim
+from .sim7028_faults import SIM7028_FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -26,11 +30,15 @@ if TYPE_CHECKING:
 SIMULATORS: dict[str, type[Ch9329Sim | Ch392Sim | ModemSim]] = {
     "ch9329": Ch9329Sim,
     "ch392": Ch392Sim,
+    "sim7028": Sim7028Sim,
+    "gseries": GSeriesSim,
     "sim800": Sim800Sim,
 }
 FAULTS: dict[str, Mapping[str, Fault]] = {
     "ch9329": CH9329_FAULTS,
     "ch392": CH392_FAULTS,
+    "sim7028": SIM7028_FAULTS,
+    "gseries": GSERIES_FAULTS,
     "sim800": SIM800_FAULTS,
 }
 
