@@ -13,7 +13,7 @@ from .modem_card import Card
 from .modem_card_commands import CardCommands
 from .modem_contexts import Contexts
 from .modem_events import ModemStarted, Said
-from .modem_faults import BOOT_JUNK
+from .modem_faults import BOOT_JUNK, TIME_URCS
 from .modem_identity import Identity, identity_handlers
 from .modem_port import FIRST_RATE, Port
 from .modem_radio import Radio
@@ -268,6 +268,8 @@ class ModemSim(Observable):
         if lost:
             self.lose_context()
         self.urc(*self._reporter.changes())
+        if self.radio.registered and self.settings.number("+CLTS"):
+            self.urc(*TIME_URCS)
 
     def lose_context(self) -> None:
         """Lose the data context: the network took it away."""
