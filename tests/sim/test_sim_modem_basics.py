@@ -149,8 +149,9 @@ async def test_identity() -> None:
     [
         "AT+CLTS=1", "AT+CIURC=0", "AT&W", "AT+CMER=3,0,0,1", "AT+CTZR=1", "AT+CTZU=1",
         "AT+IFC=2,2", "AT+CBATCHK=1", "AT+CLIP=1", "AT+CMGF=1", "AT&D1", "AT&C1", "ATS0=0",
-        "ATX4", "ATZ", "AT+CSCLK=0", "AT+ICF=3,3", "AT&F", 'AT+CSCS="GSM"', "AT+CNMI=2,1,0,0,0", "AT+CGREG=2",
-        "ATE0;+IFC=1,1", "AT+CGATT=1", 'AT+CGDCONT=1,"IP","x"', "AT+CGACT=1,1", "AT+CFUN=1",
+        "ATX4", "ATZ", "AT+CSCLK=0", "AT+ICF=3,3", "AT&F", 'AT+CSCS="GSM"', "AT+CGREG=2",
+        "AT+CNMI=2,1,0,0,0", "ATE0;+IFC=1,1", "AT+CGATT=1", 'AT+CGDCONT=1,"IP","x"',
+        "AT+CGACT=1,1", "AT+CFUN=1",
     ],
 )  # fmt: skip
 async def test_what_drivers_in_the_field_send(command: str) -> None:
