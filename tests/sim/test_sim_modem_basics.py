@@ -242,6 +242,18 @@ async def test_other_ways_to_register(stat: int) -> None:
         await host.ask("AT+CREG?", f"+CREG: 0,{stat}", "OK")
 
 
+async def test_deregistering() -> None:
+    async with terminal(Sim800Sim) as host:
+        await host.ok("AT+COPS=2")
+        await host.ask("AT+CREG?", "+CREG: 0,0", "OK")
+        host.sim.remove_sim()
+        await host.line("+CPIN: NOT INSERTED")
+        await host.ok("AT+COPS=0")
+        assert not host.sim.radio.registered
+        host.sim.insert_sim()
+        await host.until(lambda: host.sim.radio.registered)
+
+
 async def test_pin() -> None:
     async with terminal(Sim800Sim) as host:
         await host.ok("AT+CMEE=1")

@@ -99,6 +99,29 @@ async def test_a_restart_by_itself(kind: type[ModemSim]) -> None:
         await host.ask("AT+CMEE?", "+CMEE: 0", "OK")
 
 
+async def test_a_power_dip() -> None:
+    async with terminal(Sim800Sim) as host:
+        host.sim.faults.switch_on("power-dip")
+        await host.line("UNDER-VOLTAGE POWER DOWN", "RDY", "+CFUN: 1", "+CPIN: READY")
+
+
+async def test_a_restart_while_a_name_is_asked_for() -> None:
+    async with terminal(Sim7028Sim) as host:
+        host.send("AT+NETOPEN\r")
+        await host.line("OK", "+NETOPEN: 0")
+        host.send('AT+CDNSGIP="plc.example"\r')
+        await host.until(lambda: host.sim.port.busy)
+        host.sim.restart()
+        await host.line("RDY", "+CFUN: 1", "+CPIN: READY", "Call Ready", "SMS Ready")
+        await host.quiet()
+
+
+async def test_lines_before_a_prompt() -> None:
+    async with connected() as (host, _peer):
+        host.sim.faults.switch_on("urc-inside-reply=1,cipsend")
+        await host.prompt("AT+CIPSEND=5", "\r\n+CREG: 1\r\n\r\n> ")
+
+
 async def test_a_restart_loses_links_and_what_was_begun() -> None:
     async with connected() as (host, peer):
         await host.prompt("AT+CIPSEND=5")
@@ -230,31 +253,30 @@ async def test_the_line_s_faults_work_too(fault: str) -> None:
 
 
 async def test_a_paced_pseudo_terminal_loses_nothing() -> None:
-    """60 KB pushed at a rate that a program can follow arrive whole and in order."""
+    """What a program reads in time arrives whole and in order, at a rate and paced twice."""
     ether = Ether(address_map={PEER: "127.0.0.1"})
     sim = Sim800Sim(ether=ether, times=ModemTimes(speed=100, escape=0.02), ipr=921600)
-    got = bytearray()
 
-    def talk(path: str, port: int) -> None:
-        with serial.Serial(path, 921600, timeout=20) as line:
-            line.write(b"ATE0\r")
-            line.read_until(b"\r\nOK\r\n")
-            line.write(f'AT+CIPSTART="TCP","{PEER}",{port}\r'.encode())
-            line.read_until(b"\r\nCONNECT OK\r\n")
-            got.extend(line.read(len(BIG)))
+    def connect(port: serial.Serial, number: int) -> None:
+        port.write(b"ATE0\r")
+        port.read_until(b"\r\nOK\r\n")
+        port.write(f'AT+CIPSTART="TCP","{PEER}",{number}\r'.encode())
+        port.read_until(b"\r\nCONNECT OK\r\n")
 
     try:
         with tcp_server() as server:
-            async with PtyLine(sim) as line:
+            async with PtyLine(sim, pace=True) as line:
                 await until(sim, lambda: sim.radio.attached)
-                program = asyncio.create_task(asyncio.to_thread(talk, line.path, port_of(server)))
-                async with accepted(server) as peer:
-                    await peer.send(BIG)
-                    await program
+                with serial.Serial(line.path, 921600, timeout=20) as port:
+                    await asyncio.to_thread(connect, port, port_of(server))
+                    async with accepted(server) as peer:
+                        for start in range(0, len(BIG), 3000):
+                            await peer.send(BIG[start : start + 3000])
+                            got = await asyncio.to_thread(port.read, 3000)
+                            assert got == BIG[start : start + 3000]
                 assert line.dropped == 0
     finally:
         sim.close()
-    assert bytes(got) == BIG
 
 
 async def test_a_host_that_does_not_read_stops_the_peer() -> None:

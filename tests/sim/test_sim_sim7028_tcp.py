@@ -89,13 +89,17 @@ async def test_opening_that_is_refused_at_once() -> None:
 
 
 async def test_opening_that_fails_later() -> None:
-    async with sim7028(is_open=True, times=ModemTimes.instant(connect_limit=0.01)) as host:
+    async with sim7028(is_open=True) as host:
         with tcp_server() as server:
             nobody = port_of(server)
         host.send(f'AT+CIPOPEN=0,"TCP","{PEER}",{nobody}\r')
         await host.line("OK", "+CIPOPEN: 0,1")
         host.send('AT+CIPOPEN=0,"TCP","nowhere.example",80\r')
         await host.line("OK", "+CIPOPEN: 0,11")
+
+
+async def test_opening_that_nobody_answers() -> None:
+    async with sim7028(is_open=True, times=ModemTimes.instant(connect_limit=0.01)) as host:
         host.sim.ether.silent.add(PEER)
         host.send(f'AT+CIPOPEN=0,"TCP","{PEER}",80\r')
         await host.line("OK", "+CIPOPEN: 0,10")
@@ -145,11 +149,13 @@ async def test_send_errors() -> None:
 
 
 async def test_the_result_that_waits_for_the_peer() -> None:
-    async with connected("AT+CIPSENDMODE=1", rtt=0.05) as (host, peer):
+    async with connected("AT+CIPSENDMODE=1", rtt=0.01) as (host, peer):
+        host.sim.ether.set_up(up=False)
         await host.prompt("AT+CIPSEND=0,5", "\r\n>")
         host.send("hello")
         await host.line("OK")
-        assert b"+CIPSEND" not in host.heard
+        await host.quiet()
+        host.sim.ether.set_up(up=True)
         await host.line("+CIPSEND: 0,5,5")
         assert await peer.receive(5) == b"hello"
 
@@ -164,7 +170,8 @@ async def test_a_peer_that_never_acknowledges() -> None:
 
 
 async def test_a_full_send_buffer_kills_the_socket() -> None:
-    async with connected(rtt=0.2) as (host, _peer):
+    async with connected() as (host, _peer):
+        host.sim.ether.set_up(up=False)
         for _ in range(10):
             await host.prompt("AT+CIPSEND=0,1500", "\r\n>")
             host.send(bytes(1500))

@@ -6,6 +6,7 @@ from sim_modem import PEER, Terminal
 from sim_sim800 import bring_up, connected, sim800
 
 from chiplink.sim import ModemTimes
+from chiplink.sim.modem_events import StackChanged
 
 ALL_BYTES = bytes(range(256))
 TRAP = b"\r\nOK\r\n\r\nCLOSED\r\n0, CLOSED\r\n+IPD,5:\x1a\x1b\x03> "
@@ -54,7 +55,7 @@ async def test_states_on_the_way() -> None:
     async with sim800(times=slow) as host:
         host.sim.ether.silent.add(PEER)
         host.send('AT+CSTT="CMNET";+CIICR\r')
-        await host.until(lambda: host.sim.stack.state() == "IP CONFIG")
+        await host.until(lambda: StackChanged(0, "IP CONFIG") in host.events)
         await host.line("OK")
         await host.ask("AT+CIFSR", "10.78.245.128")
         await host.ok(f'AT+CIPSTART="TCP","{PEER}",80')
@@ -214,7 +215,8 @@ async def test_quick_sending() -> None:
 
 
 async def test_what_is_not_acknowledged_fills_the_send_buffer() -> None:
-    async with connected(setup=("AT+CIPQSEND=1",), rtt=0.2) as (host, _peer):
+    async with connected(setup=("AT+CIPQSEND=1",)) as (host, _peer):
+        host.sim.ether.set_up(up=False)
         for _ in range(10):
             await host.prompt("AT+CIPSEND=1460")
             host.send(bytes(1460))
@@ -225,11 +227,18 @@ async def test_what_is_not_acknowledged_fills_the_send_buffer() -> None:
 
 
 async def test_send_ok_waits_for_the_peer() -> None:
-    async with connected(rtt=0.05, times=ModemTimes.instant(send_limit=0.2)) as (host, _peer):
+    async with connected(rtt=0.01) as (host, peer):
+        host.sim.ether.set_up(up=False)
         await host.prompt("AT+CIPSEND=5")
         host.send("hello")
         await host.quiet()
+        host.sim.ether.set_up(up=True)
         await host.line("SEND OK")
+        assert await peer.receive(5) == b"hello"
+
+
+async def test_send_fail_after_the_longest_wait() -> None:
+    async with connected(times=ModemTimes.instant(send_limit=0.01)) as (host, _peer):
         host.sim.ether.set_up(up=False)
         await host.prompt("AT+CIPSEND=5")
         host.send("never")

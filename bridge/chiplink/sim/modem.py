@@ -95,6 +95,12 @@ class ModemSim(Observable):
         self._held: list[str] = []
         self._running = self._closed = self._was_attached = False
         self._shown_card = ""
+        # Faults that happen once, each time they are switched on.
+        self._accidents: dict[str, Callable[[], None]] = {
+            "restart": lambda: self.restart("by itself"),
+            "power-dip": self._dip,
+            "pdp-deact": self.lose_context,
+        }
         self.stack = self.make_stack()
         self._connect()
         self.restart("power-up")
@@ -276,6 +282,10 @@ class ModemSim(Observable):
         self.contexts.deactivate_all()
         self.stack.network_lost()
 
+    def _dip(self) -> None:
+        self.urc("UNDER-VOLTAGE POWER DOWN")
+        self.restart("power dip")
+
     def _release_held(self) -> None:
         held, self._held = self._held, []
         # The result of leaving data mode comes first.
@@ -289,8 +299,8 @@ class ModemSim(Observable):
             self.card.insert(inserted=not on)
         elif name == "pin-needed" and on:
             self.card.lock()
-        elif name in ("restart", "pdp-deact") and on:
+        elif name in self._accidents and on:
             self.faults.switch_off(name)
-            (self.lose_context if name == "pdp-deact" else lambda: self.restart("by itself"))()
+            self._accidents[name]()
         else:
             self.stack.fault_changed(name, on=on)

@@ -41,6 +41,7 @@ class Card:
         self.pin_tries = PIN_TRIES
         self.puk_tries = PUK_TRIES
         self.state: State = "NOT READY"
+        self._powered = False
         self.on_change: Callable[[], None] = lambda: None
         self._faults = faults
         self._emit = emit
@@ -52,7 +53,8 @@ class Card:
 
     def power(self, *, on: bool) -> None:
         """Be read after a start, or be without power."""
-        self._go(self._fresh() if on else "NOT READY")
+        self._powered = on
+        self._go(self._fresh())
 
     def insert(self, *, inserted: bool) -> None:
         """Be put into the holder or taken out."""
@@ -93,6 +95,8 @@ class Card:
     def _fresh(self) -> State:
         if not self.inserted:
             return "NOT INSERTED"
+        if not self._powered:
+            return "NOT READY"
         if not self.puk_tries:
             return "BLOCKED"
         if not self.pin_tries:

@@ -19,6 +19,7 @@ MODEM_FAULTS = LINE_FAULTS | fault_table(
     Fault("pin-wrong", "chip", "the card refuses the right PIN, and counts the try"),
     Fault("boot-junk", "chip", "binary junk comes before RDY"),
     Fault("restart", "switch", "the modem restarts by itself: AFTER"),
+    Fault("power-dip", "switch", "UNDER-VOLTAGE POWER DOWN, and the modem starts again: AFTER"),
     Fault("pdp-deact", "switch", "the network takes the data context away: AFTER"),
     Fault("no-network", "switch", "there is no network to register with: AFTER,FOR"),
     Fault("sim-missing", "switch", "there is no SIM card in the holder: AFTER,FOR"),

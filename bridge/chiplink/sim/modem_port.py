@@ -114,7 +114,9 @@ class Port:
         self._noise.clear()
 
     def say(self, data: bytes) -> None:
-        """Send bytes to the host at the line's rate, behind what waits."""
+        """Send bytes to the host at the line's rate, behind what waits; nothing without power."""
+        if not self._running:
+            return
         if not self.synced:
             self._emit(BytesDropped("no rate is known yet", data))
         elif math.isinf(self._times.speed):

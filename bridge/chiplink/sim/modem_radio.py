@@ -44,6 +44,7 @@ class Radio:
         self._emit = emit
         self._cancel: Callable[[], None] | None = None
         self._may = False
+        self._wanted = True  # the host has not deregistered (+COPS=2)
 
     @property
     def registered(self) -> bool:
@@ -63,13 +64,18 @@ class Radio:
 
     def reset(self) -> None:
         """Be without power."""
-        self._may = False
+        self._may, self._wanted = False, True
         self._stop()
         self.state, self.attached, self.wants_attach = OFF, False, True
 
     def allow(self, *, allowed: bool) -> None:
         """Search and register, or leave the network: power and a readable card decide."""
         self._may = allowed
+        self._follow()
+
+    def want(self, *, wanted: bool) -> None:
+        """Register or deregister, as the host says."""
+        self._wanted = wanted
         self._follow()
 
     def set_network(self, *, there: bool) -> None:
@@ -84,7 +90,7 @@ class Radio:
 
     def _follow(self) -> None:
         self._stop()
-        if not self._may:
+        if not (self._may and self._wanted):
             self._go(OFF, attached=False)
         elif not self.network:
             self._go(SEARCHING, attached=False)

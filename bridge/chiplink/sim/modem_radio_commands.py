@@ -97,10 +97,8 @@ class RadioCommands:
     def _select(self, mode: int, shape: int) -> None:
         if mode == FORMAT_ONLY:
             self._format = shape
-        elif mode == DEREGISTER:
-            self._radio.allow(allowed=False)
         else:
-            self._radio.allow(allowed=True)
+            self._radio.want(wanted=mode != DEREGISTER)
 
     def _cgatt(self, turn: Turn) -> None:
         radio, command = self._radio, turn.command

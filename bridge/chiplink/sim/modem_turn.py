@@ -35,17 +35,21 @@ class Turn:
 
     def info(self, *lines: str) -> None:
         """Say lines of information as one block."""
-        self._executor.interfere(self.command)
-        self._executor.say_lines(*lines)
+        if self._executor.is_current(self):
+            self._executor.interfere(self.command)
+            self._executor.say_lines(*lines)
 
     def data(self, head: str, payload: bytes) -> None:
         """Say a line and the counted bytes behind it, as one piece."""
-        self._executor.interfere(self.command)
-        self._executor.say_data(head, payload)
+        if self._executor.is_current(self):
+            self._executor.interfere(self.command)
+            self._executor.say_data(head, payload)
 
     def prompt(self, text: str, collector: Collector) -> None:
         """Say text without an end of line and take what follows as data."""
-        self._executor.prompt(text, collector)
+        if self._executor.is_current(self):
+            self._executor.interfere(self.command)
+            self._executor.prompt(text, collector)
 
     def ok(self) -> None:
         """End well: the line ends in OK."""
@@ -53,10 +57,11 @@ class Turn:
 
     def end(self, *lines: str) -> None:
         """End well with these lines and no OK; none: nothing is said."""
-        self._executor.interfere(self.command)
-        for line in lines:
-            self._executor.say_lines(line)
-        self._executor.end(self, final="")
+        if self._executor.is_current(self):
+            self._executor.interfere(self.command)
+            for line in lines:
+                self._executor.say_lines(line)
+            self._executor.end(self, final="")
 
     def result(self, text: str) -> None:
         """End with another result code than OK, as CONNECT; the line's rest is given up."""
@@ -145,6 +150,10 @@ class Executor:
 
     # What turns do.
 
+    def is_current(self, turn: Turn) -> bool:
+        """Say whether a turn has not ended, by a restart for one."""
+        return turn is self._turn
+
     def end(self, turn: Turn, *, final: str) -> None:
         """Go on with the line, or end it."""
         if turn is not self._turn:
@@ -158,6 +167,7 @@ class Executor:
     def fail(self, turn: Turn, text: str) -> None:
         """End the line with this result."""
         if turn is self._turn:
+            self.interfere(turn.command)
             self.say_final(text, turn.command.label)
             self._queue.clear()
             self._finish()
