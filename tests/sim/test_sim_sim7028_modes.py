@@ -27,6 +27,10 @@ async def test_the_note_s_udp() -> None:
             assert (await datagram(peer))[0] == b"HELLO"
             peer.sendto(b"HELLO CLIENT\r\n", address)
             await host.hear(f"\r\nRECV FROM:{PEER}:{port}\r\n+IPD14\r\nHELLO CLIENT\r\n")
+            await host.prompt(f'AT+CIPSEND=1,"{PEER}",{port}', "\r\n>")
+            host.send("short\x1a")
+            await host.line("OK", "+CIPSEND: 1,5,5")
+            assert (await datagram(peer))[0] == b"short"
             await host.ask("AT+CIPSEND=1,5", "+CIPERROR: 3", "ERROR")
             await host.ask(f'AT+CIPSEND=1,5,"nowhere.example",{port}', "+CIPERROR: 11", "ERROR")
             await host.ask("AT+CIPCLOSE=1", "+CIPCLOSE: 1,0", "OK")
@@ -220,7 +224,7 @@ async def test_names() -> None:
 
 
 async def test_ipv6() -> None:
-    async with sim7028(extra={PEER_6: "127.0.0.1"}) as host:
+    async with sim7028(extra={PEER_6: "127.0.0.1"}, ports=(5000,)) as host:
         await host.ok('AT+CGDCONT=1,"IPV6","CMNET"', "AT+CSOCKETPN=1,6")
         await net_open(host)
         await host.ask("AT+IPADDR", "+IPADDR: 2409:8960:1e64:94d8:1:0:3b3b:7118", "OK")
@@ -231,6 +235,16 @@ async def test_ipv6() -> None:
             async with accepted(server) as peer:
                 await peer.send(b"six")
                 await host.hear(f"\r\nRECV FROM:{PEER_6}:{port}\r\n+IPD3\r\nsix")
+        with udp_peer() as udp:
+            port = port_of(udp)
+            await host.line("+IPCLOSE: 0,1")
+            await host.ask('AT+CIPOPEN=1,"UDP",,,5000', "+CIPOPEN: 1,0", "OK")
+            await host.prompt(f'AT+CIPSEND=1,4,"{PEER_6}",{port}', "\r\n>")
+            host.send("ping")
+            await host.line("OK", "+CIPSEND: 1,4,4")
+            _, address = await datagram(udp)
+            udp.sendto(b"pong", address)
+            await host.hear(f"\r\nRECV FROM:{PEER_6}:{port}\r\n+IPD4\r\npong")
 
 
 async def test_contexts() -> None:

@@ -70,14 +70,10 @@ class Ether:
         text = str(ip_address(ip))
         return self.address_map.get(text, text)
 
-    def seen(self, real: str, *, version: int = 4) -> bytes:
-        """Return how the chip sees one of the machine's addresses, by this version of IP if it can.
-
-        An address without a name in the map is seen as it is.
-        """
-        names = [ip_address(name) for name, to in self.address_map.items() if to == real]
-        fitting = [name for name in names if name.version == version] or names
-        return (fitting[0] if fitting else ip_address(real)).packed
+    def seen(self, real: str) -> bytes:
+        """Return how the chip sees one of the machine's addresses: as it is if the map has none."""
+        names = (name for name, target in self.address_map.items() if target == real)
+        return ip_address(next(names, real)).packed
 
     def reaches(self, ip: bytes) -> bool:
         """Say whether anybody can answer there: the wire is up and ARP finds somebody."""

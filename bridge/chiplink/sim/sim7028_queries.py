@@ -102,7 +102,9 @@ class QueryCommands:
                 )
             )
         elif command.form == "write":
-            kind = command.text(2, "0")
+            kind = command.text(2, "0") or "0"
+            if kind not in DNS:
+                raise ValueError(kind)
             first, second = command.text(0), command.text(1, self._dns[kind][1])
             ip_address(first)
             ip_address(second)

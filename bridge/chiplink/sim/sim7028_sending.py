@@ -21,6 +21,7 @@ SEND_BUFFER = 10 * MOST  # what may wait for the peer's acknowledgement
 DROPPED = -1  # <cnfSendLength>: the connection is gone
 FULL = 0
 BY_TIMEOUT = 2  # <close_reason>
+PORTS = range(65536)
 TO_SOMEBODY = 4  # arguments of a send that names its target
 
 
@@ -59,10 +60,14 @@ class SendCommands:
     def _ask(self, turn: Turn, link: Link) -> None:
         """Prompt for data once the target of UDP is known."""
         command = turn.command
-        counted = bool(command.text(1))
-        size = command.number(1, 0)
-        named = len(command.arguments) == TO_SOMEBODY
-        if (counted and not 1 <= size <= MOST) or named != (link.kind == "UDP"):
+        # The note writes a variable length to somebody with and without the empty field.
+        short = len(command.arguments) == TO_SOMEBODY - 1
+        counted = bool(command.text(1)) and not short
+        size = command.number(1, 0) if counted else 0
+        named = short or len(command.arguments) == TO_SOMEBODY
+        port = command.number(2 if short else 3) if named else 0
+        good = port in PORTS and (1 <= size <= MOST or not counted)
+        if not good or named != (link.kind == "UDP"):
             self._stack.cip_error(turn, errors.WRONG_PARAMETER)
         elif not counted and link.server != NO_SERVER:
             # An accepted link takes sends of a fixed length alone (3.4.2).
@@ -70,9 +75,9 @@ class SendCommands:
         elif not named:
             self._prompt(turn, link, size, None)
         else:
-            port = command.number(3)
+            host = command.text(1 if short else 2)
             self._modem.ether.names.resolve(
-                command.text(2), lambda found: self._found(turn, link, size, port, found)
+                host, lambda found: self._found(turn, link, size, port, found)
             )
 
     def _found(self, turn: Turn, link: Link, size: int, port: int, addresses: list[bytes]) -> None:
