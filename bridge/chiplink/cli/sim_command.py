@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from chiplink.exceptions import UsageError
@@ -24,6 +25,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME[=ARG]",
         help="switch a fault on; `--fault list` lists them",
     )
+    parser.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        metavar="ADDRESS=ADDRESS",
+        help="an address of the chip's network is this one of the machine",
+    )
+    parser.add_argument(
+        "--rtt", type=float, default=0.0, metavar="SECONDS", help="the network's round trip"
+    )
     parser.add_argument("--pace", action="store_true", help="run the line at its baud rate")
     parser.add_argument(
         "--log", choices=("json",), help="one JSON line for each thing that happens"
@@ -41,6 +52,15 @@ def run(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(str(error)) from error
     return 0
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """Return both addresses of ADDRESS=ADDRESS; UsageError: one is none."""
+    seen, _, real = text.partition("=")
+    try:
+        return str(ip_address(seen)), str(ip_address(real))
+    except ValueError as error:
+        raise UsageError(f"--map {text}: {error}; right would be 203.0.113.5=127.0.0.1") from error
 
 
 async def _serve(options: argparse.Namespace) -> None:
@@ -61,6 +81,8 @@ async def _serve(options: argparse.Namespace) -> None:
             faults=options.fault,
             log=say if options.log else None,
             pace=options.pace,
+            address_map=dict(_pair(text) for text in options.map),
+            rtt=options.rtt,
             on_ready=say,
         )
     )

@@ -10,6 +10,7 @@ from .ch392 import Ch392Sim
 from .ch392_faults import CH392_FAULTS
 from .ch9329 import Ch9329Sim
 from .ch9329_faults import CH9329_FAULTS
+from .ether import Ether
 from .gseries import GSeriesSim
 from .gseries_faults import GSERIES_FAULTS
 from .log import JsonLog
@@ -50,13 +51,16 @@ async def run_sim(
     faults: Iterable[str] = (),
     log: Callable[[str], None] | None = None,
     pace: bool = False,
+    address_map: Mapping[str, str] | None = None,
+    rtt: float = 0.0,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Run chip until cancelled; faults are NAME[=ARG], log gets JSON lines, on_ready "ready PATH".
 
-    ValueError: unknown chip, fault or argument. OSError: the link cannot be made.
+    address_map and rtt are the network's (Ether). ValueError: unknown chip, fault or argument, or
+    a network for a chip that has none. OSError: the link cannot be made.
     """
-    sim = SIMULATORS[_known(chip)]()
+    sim = _make(_known(chip), address_map or {}, rtt)
     if log is not None:
         lines = JsonLog()
         sim.observe(lambda event: log(lines.log_line(event)))
@@ -70,6 +74,15 @@ async def run_sim(
             await asyncio.get_running_loop().create_future()
     finally:
         sim.close()
+
+
+def _make(chip: str, address_map: Mapping[str, str], rtt: float) -> Ch9329Sim | Ch392Sim | ModemSim:
+    kind = SIMULATORS[chip]
+    if issubclass(kind, Ch9329Sim):
+        if address_map or rtt:
+            raise ValueError(f"a {chip} has no network: it takes neither a map nor a round trip")
+        return kind()
+    return kind(ether=Ether(address_map=address_map, rtt=rtt))
 
 
 def faults_of(chip: str) -> Mapping[str, Fault]:
