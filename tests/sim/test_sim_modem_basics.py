@@ -10,6 +10,7 @@ from sim_support import until
 from chiplink.sim import GSeriesSim, ModemTimes, PtyLine, Sim800Sim, Sim7028Sim
 from chiplink.sim.modem import ModemSim
 from chiplink.sim.modem_at import BadLineError, Command, parse_line
+from chiplink.sim.modem_escape import Escape
 from chiplink.sim.modem_events import LineTaken, RegistrationChanged
 
 MODEMS = [Sim800Sim, Sim7028Sim, GSeriesSim]
@@ -202,6 +203,56 @@ async def test_what_drivers_in_the_field_ask(command: str, line: str) -> None:
 async def test_what_a_sim800_refuses(command: str) -> None:
     async with terminal(Sim800Sim) as host:
         await host.ask(command, "ERROR")
+
+
+class Pluses:
+    """What an Escape makes of what it is fed."""
+
+    def __init__(self) -> None:
+        self.told: list[bytes | None] = []
+        self.changed = asyncio.Event()
+        self.escape = Escape(0.005, self._tell, lambda: self._tell(None))
+
+    def _tell(self, data: bytes | None) -> None:
+        self.told.append(data)
+        self.changed.set()
+
+    async def silence(self) -> None:
+        """Wait longer than the guard, by the loop's own clock."""
+        done = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_later(0.01, done.set_result, None)
+        await done
+
+    async def next(self) -> bytes | None:
+        async with asyncio.timeout(20):
+            while not self.told:
+                self.changed.clear()
+                await self.changed.wait()
+        return self.told.pop(0)
+
+
+async def test_three_pluses_in_silence() -> None:
+    pluses = Pluses()
+    await pluses.silence()
+    pluses.escape.feed(b"+")
+    pluses.escape.feed(b"++")
+    assert await pluses.next() is None
+
+
+@pytest.mark.parametrize("pieces", [[b"++", b"+x"], [b"+++", b"+"], [b"++++"], [b"a+++"]])
+async def test_pluses_with_company_are_data(pieces: list[bytes]) -> None:
+    pluses = Pluses()
+    await pluses.silence()
+    for piece in pieces:
+        pluses.escape.feed(piece)
+    assert b"".join(data or b"!" for data in pluses.told) == b"".join(pieces)
+
+
+async def test_two_pluses_are_data() -> None:
+    pluses = Pluses()
+    await pluses.silence()
+    pluses.escape.feed(b"++")
+    assert await pluses.next() == b"++"
 
 
 async def test_signal() -> None:

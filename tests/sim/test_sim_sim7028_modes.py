@@ -284,6 +284,15 @@ async def test_faults_of_sending() -> None:
         await host.line("OK", "+CIPSEND: 0,5,0")
 
 
+async def test_the_other_order_of_results() -> None:
+    async with sim7028(is_open=True, ports=(5000, 8080)) as host:
+        host.sim.faults.switch_on("ok-first")
+        await host.ok("AT+SERVERSTART=8080,0")
+        await host.ask('AT+CIPOPEN=1,"UDP",,,5000', "+CIPOPEN: 1,0", "OK")
+        await host.ask("AT+CIPCLOSE=1", "OK", "+CIPCLOSE: 1,0")
+        await host.ask("AT+SERVERSTOP=0", "OK", "+SERVERSTOP: 0,0")
+
+
 async def test_faults_of_opening() -> None:
     async with sim7028() as host:
         host.sim.faults.switch_on("netopen-fail=1")

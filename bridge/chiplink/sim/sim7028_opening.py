@@ -176,10 +176,8 @@ class OpenCommands:
         shown = stack.is_transparent and index == 0
         if link.kind == "UDP":
             link.end()
-            if shown:
-                turn.info("CLOSED")
-            turn.info(f"+CIPCLOSE: {index},{errors.SUCCESS}")
-            turn.ok()
+            lines = ["CLOSED"] if shown else []
+            stack.end_with(turn, *lines, f"+CIPCLOSE: {index},{errors.SUCCESS}")
         else:
             turn.ok()
             self._modem.later(self._modem.times.close, lambda: self._closed(link, shown=shown))

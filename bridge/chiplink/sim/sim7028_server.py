@@ -116,9 +116,9 @@ class ServerCommands:
             error = errors.NOT_SUPPORTED
         elif any(link.server == index and link.connected for link in self._stack.links):
             error = errors.SOCKETS_OPENED
-        turn.info(f"+SERVERSTOP: {index},{error}")
         if error:
+            turn.info(f"+SERVERSTOP: {index},{error}")
             turn.error()
             return
         self._listeners.pop(index)[1].close()
-        turn.ok()
+        self._stack.end_with(turn, f"+SERVERSTOP: {index},{error}")

@@ -102,6 +102,16 @@ class Sim7028Stack:
         turn.info(f"+CIPERROR: {error}")
         turn.error()
 
+    def end_with(self, turn: Turn, *lines: str) -> None:
+        """End well with results that the note shows before OK and behind it."""
+        if self.modem.faults.is_on("ok-first"):
+            turn.ok()
+            self.modem.urc(*lines)
+            return
+        for line in lines:
+            turn.info(line)
+        turn.ok()
+
     # The network library (2.1.1, 2.1.2).
 
     def _netopen(self, turn: Turn) -> None:
