@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
@@ -85,6 +86,24 @@ class Terminal:
         got = bytes(self.heard[:count])
         del self.heard[:count]
         return got
+
+    async def fetch(self, command: str) -> bytes:
+        """Fetch counted data of link 0 and take its reply; notices before it are skipped."""
+        self.send(command + "\r")
+        head = re.compile(rb"\+CIPRXGET: 2,0,(\d+),\d+\r\n")
+        empty = b"\r\n+IP ERROR: No data\r\n\r\nERROR\r\n"
+        await self.until(lambda: head.search(self.heard) or empty in self.heard)
+        found = head.search(self.heard)
+        if found is None:
+            self.heard.clear()
+            return b""
+        start, count = found.end(), int(found[1])
+        end = start + count + len(b"\r\nOK\r\n")
+        await self.until(lambda: len(self.heard) >= end)
+        reply = bytes(self.heard[start:end])
+        del self.heard[:end]
+        assert reply[count:] == b"\r\nOK\r\n"
+        return reply[:count]
 
     async def prompt(self, command: str, prompt: str = "\r\n> ") -> None:
         self.send(command + "\r")

@@ -2,7 +2,7 @@
 
 import pytest
 from sim_ch392 import accepted, client, port_of, tcp_server
-from sim_modem import PEER, Terminal
+from sim_modem import PEER
 from sim_sim7028 import connected, net_open, sim7028
 
 from chiplink.sim import ModemTimes
@@ -257,25 +257,13 @@ async def test_300_kb_pushed() -> None:
         assert bytes(got) == BIG
 
 
-async def fetch(host: Terminal) -> bytes:
-    host.heard.clear()
-    host.send("AT+CIPRXGET=2,0,1500\r")
-    await host.until(
-        lambda: host.heard.endswith(b"\r\nOK\r\n") or host.heard.endswith(b"\r\nERROR\r\n")
-    )
-    if b"+CIPRXGET: 2,0," not in host.heard:
-        return b""
-    head, data = bytes(host.heard).split(b"+CIPRXGET: 2,0,", 1)[1].split(b"\r\n", 1)
-    return data[: int(head.split(b",")[0])]
-
-
 async def test_300_kb_fetched() -> None:
     async with connected("AT+CIPRXGET=1") as (host, peer):
         got = bytearray()
         for start in range(0, len(BIG), 6000):
             await peer.send(BIG[start : start + 6000])
             while len(got) < min(len(BIG), start + 6000):
-                got += await fetch(host)
+                got += await host.fetch("AT+CIPRXGET=2,0,1500")
         assert bytes(got) == BIG
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from sim_ch392 import accepted, client, port_of, tcp_server
-from sim_modem import PEER, Terminal
+from sim_modem import PEER
 from sim_sim800 import bring_up, connected, sim800
 
 from chiplink.sim import ModemTimes
@@ -352,22 +352,13 @@ async def test_300_kb_pushed() -> None:
         assert bytes(got) == BIG
 
 
-async def fetch(host: Terminal) -> bytes:
-    """Ask for data on link 0 and return what there is."""
-    host.heard.clear()
-    host.send("AT+CIPRXGET=2,0,1460\r")
-    await host.until(lambda: host.heard.endswith(b"\r\nOK\r\n"))
-    head, data = bytes(host.heard).split(b"+CIPRXGET: 2,0,", 1)[1].split(b"\r\n", 1)
-    return data[: int(head.split(b",")[0])]
-
-
 async def test_300_kb_fetched() -> None:
     async with connected(setup=("AT+CIPRXGET=1",), link=0) as (host, peer):
         got = bytearray()
         for start in range(0, len(BIG), 6000):
             await peer.send(BIG[start : start + 6000])
             while len(got) < min(len(BIG), start + 6000):
-                got += await fetch(host)
+                got += await host.fetch("AT+CIPRXGET=2,0,1460")
         assert bytes(got) == BIG
 
 

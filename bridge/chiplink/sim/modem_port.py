@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,8 @@ class Port:
         self._in = NoisyPath("in", faults, self._take)
         self._noise = NoisyPath("out", faults, self._deliver)
         self._out = DelayLine(self._leave)
+        self._burst = bytearray()
+        self._flushing: asyncio.Handle | None = None
         self._input = bytearray()
         self._line = bytearray()
         self._too_long = self._after_cr = False
@@ -76,7 +79,11 @@ class Port:
     @property
     def room(self) -> int:
         """How many bytes for the host may come from the network now."""
-        return max(0, OUT_WINDOW - self._out.pending)
+        return max(0, OUT_WINDOW - self._pending)
+
+    @property
+    def _pending(self) -> int:
+        return len(self._burst) + self._out.pending
 
     # What the host does.
 
@@ -98,10 +105,10 @@ class Port:
 
     def stop(self, ipr: int) -> None:
         """Hear nothing any more, and have this rate (0: find it) when it goes on."""
+        self._flush()
         self._running = self.busy = self._synced = False
         self._fixed = ipr
         self._forget()
-        self._out.clear()
         if ipr:
             self._set_baud(ipr)
 
@@ -109,6 +116,7 @@ class Port:
         """Stop every timer."""
         self._running = False
         self._forget()
+        self._flush()
         self._in.clear()
         self._out.clear()
         self._noise.clear()
@@ -119,10 +127,11 @@ class Port:
             return
         if not self.synced:
             self._emit(BytesDropped("no rate is known yet", data))
-        elif math.isinf(self._times.speed):
-            self._out.push(data)
-        else:
-            self._out.push_paced(data, round(self.baud * self._times.speed))
+            return
+        # What is said at once leaves without a gap, as a UART's buffer sends it.
+        self._burst += data
+        if self._flushing is None:
+            self._flushing = asyncio.get_running_loop().call_soon(self._flush)
 
     def set_rate(self, ipr: int) -> None:
         """Run at another rate behind what still waits to be sent; 0 keeps the rate for now."""
@@ -155,6 +164,17 @@ class Port:
         self._pump()
 
     # Inside.
+
+    def _flush(self) -> None:
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+        data = bytes(self._burst)
+        self._burst.clear()
+        if math.isinf(self._times.speed):
+            self._out.push(data)
+        else:
+            self._out.push_paced(data, round(self.baud * self._times.speed))
 
     def _forget(self) -> None:
         self._input.clear()
@@ -244,10 +264,11 @@ class Port:
         return piece
 
     def _leave(self, data: bytes) -> None:
-        full = self._out.pending + len(data) > OUT_WINDOW // 2
+        before = self._pending + len(data)
         self._noise.feed(data)
         self._change_baud()
-        if not self._out.pending or (full and self._out.pending <= OUT_WINDOW // 2):
+        low = OUT_WINDOW // 2
+        if not self._pending or before > low >= self._pending:
             self.on_room()
 
     def _deliver(self, data: bytes) -> None:
@@ -255,7 +276,7 @@ class Port:
             self.send(data)
 
     def _change_baud(self) -> None:
-        if self._next_baud and not self._out.pending:
+        if self._next_baud and not self._pending:
             baud, self._next_baud = self._next_baud, 0
             self._set_baud(baud)
 
