@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `sim`."""
-    parser.add_argument("chip", metavar="CHIP", help="ch9329 or ch392")
+    parser.add_argument("chip", metavar="CHIP", help="ch9329, ch392, sim7028, gseries or sim800")
     parser.add_argument("--link", metavar="PATH", help="make PATH point to the pseudo-terminal")
     parser.add_argument(
         "--spi",
@@ -36,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FROM=TO",
         help="lead an address of the chip's network, or one port of it, to a real one:"
         " 203.0.113.5=127.0.0.1 or 203.0.113.5:80=127.0.0.1:8080",
+    )
+    parser.add_argument(
+        "--rtt", type=float, default=0.0, metavar="SECONDS", help="the network's round trip"
     )
     parser.add_argument("--pace", action="store_true", help="run the line at its baud rate")
     parser.add_argument(
@@ -76,6 +79,7 @@ async def _serve(options: argparse.Namespace) -> None:
             log=say if options.log else None,
             pace=options.pace,
             maps=options.map,
+            rtt=options.rtt,
             on_ready=say,
         )
     )

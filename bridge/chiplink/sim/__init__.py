@@ -8,10 +8,14 @@ from .ch9329 import Ch9329Sim
 from .ch9329_core import Times
 from .ch9329_faults import CH9329_FAULTS
 from .ether import Ether
+from .gseries import GSeriesSim
 from .log import JsonLog
+from .modem_times import Times as ModemTimes
 from .pc import Pc
 from .pty import PtyLine
 from .runner import faults_of, run_sim
+from .sim800 import Sim800Sim
+from .sim7028 import Sim7028Sim
 from .spi_wire import SpiWire
 
 __all__ = [
@@ -21,10 +25,14 @@ __all__ = [
     "Ch392Times",
     "Ch9329Sim",
     "Ether",
+    "GSeriesSim",
     "JsonLog",
     "Lease",
+    "ModemTimes",
     "Pc",
     "PtyLine",
+    "Sim800Sim",
+    "Sim7028Sim",
     "SpiWire",
     "Times",
     "faults_of",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from .ether_names import Names
 from .ether_tcp import Listener, TcpLink, TcpUser, refuse
 from .ether_udp import UdpPort, UdpUser
 
@@ -32,7 +34,8 @@ class IprawUser(Protocol):
 class Ether:
     """Addresses, ports, delay and state of the wire, for the connections that go over it.
 
-    address_map leads the chip's addresses to the machine's, any other is used as it is.
+    address_map leads the chip's addresses (IPv4 or IPv6) to the machine's, any other is used as
+    it is. hosts are names that the chip's DNS knows before the machine is asked.
     port_map leads ports that the chip opens to the machine's, 0 is any free one.
     """
 
@@ -41,6 +44,7 @@ class Ether:
         *,
         address_map: Mapping[str, str] | None = None,
         port_map: Mapping[int, int] | None = None,
+        hosts: Mapping[str, str] | None = None,
         bind_address: str = "127.0.0.1",
         rtt: float = 0.0,
     ) -> None:
@@ -49,6 +53,7 @@ class Ether:
         self.bind_address = bind_address
         self.rtt = rtt
         self.up = False
+        self.names = Names(self, hosts or {})
         self.silent: set[str] = set()  # addresses of the chip's side where nobody answers
         self.on_ipraw: Callable[[str, int, bytes], None] | None = None
         self._bound: dict[tuple[Kind, int], int] = {}
@@ -62,17 +67,17 @@ class Ether:
 
     def real(self, ip: bytes) -> str:
         """Return the machine's address for one of the chip's."""
-        text = socket.inet_ntoa(ip)
+        text = str(ip_address(ip))
         return self.address_map.get(text, text)
 
     def seen(self, real: str) -> bytes:
-        """Return how the chip sees one of the machine's addresses."""
+        """Return how the chip sees one of the machine's addresses: as it is if the map has none."""
         names = (name for name, target in self.address_map.items() if target == real)
-        return socket.inet_aton(next(names, real))
+        return ip_address(next(names, real)).packed
 
     def reaches(self, ip: bytes) -> bool:
         """Say whether anybody can answer there: the wire is up and ARP finds somebody."""
-        return self.up and ip != NO_ADDRESS and socket.inet_ntoa(ip) not in self.silent
+        return self.up and ip != NO_ADDRESS and str(ip_address(ip)) not in self.silent
 
     def set_up(self, *, up: bool) -> None:
         """Let the wire carry something, or nothing."""
@@ -82,10 +87,22 @@ class Ether:
         for part in tuple(self._parts):
             part.wire_changed()
 
-    def connect(self, user: TcpUser, ip: bytes, port: int) -> TcpLink:
-        """Begin a TCP connection; user hears what becomes of it."""
-        link = TcpLink(self, user, socket.socket())
-        link.connect((self.real(ip), port))
+    def connect(self, user: TcpUser, ip: bytes, port: int, *, local: int = 0) -> TcpLink:
+        """Begin a TCP connection from a port of the chip (0: any); user hears what becomes of it.
+
+        OSError: the machine has the port in use.
+        """
+        real = self.real(ip)
+        sock = socket.socket(_family(real))
+        if local:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                sock.bind((self.bind_address, self._port("tcp", local)))
+            except OSError:
+                sock.close()
+                raise
+        link = TcpLink(self, user, sock)
+        link.connect((real, port))
         return link
 
     def listen(
@@ -138,7 +155,8 @@ class Ether:
             self._buried.append(sock)
 
     def close(self) -> None:
-        """Close what waited for the wire to come back."""
+        """Close what waited for the wire to come back, and ask for no more names."""
+        self.names.close()
         self._raise_buried()
 
     def _raise_buried(self) -> None:
@@ -147,7 +165,9 @@ class Ether:
         self._buried.clear()
 
     def _port(self, kind: Kind, port: int) -> int:
-        """Return the machine's port for one of the chip's, the same one every time."""
+        """Return the machine's port for one of the chip's, the same one every time; 0 for 0."""
+        if not port:
+            return 0
         if (kind, port) not in self._bound:
             self._bound[kind, port] = self.port_map.get(port, port) or self._free_port(kind)
         return self._bound[kind, port]
@@ -157,3 +177,7 @@ class Ether:
         with socket.socket(type=family) as sock:
             sock.bind((self.bind_address, 0))
             return int(sock.getsockname()[1])
+
+
+def _family(real: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ip_address(real).version == 6 else socket.AF_INET  # noqa: PLR2004

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from ipaddress import AddressValueError, IPv4Address
+from ipaddress import AddressValueError, IPv4Address, ip_address
 from typing import TYPE_CHECKING, NamedTuple
 
 from .ether import Ether
@@ -44,14 +44,15 @@ def parse_map(texts: Iterable[str]) -> dict[Place, Place]:
 class MappedEther(Ether):
     """An Ether with rules of parse_map; one for a port goes before one for its address."""
 
-    def __init__(self, rules: Mapping[Place, Place]) -> None:
+    def __init__(self, rules: Mapping[Place, Place], *, rtt: float = 0.0) -> None:
         whole = {start: end for start, end in rules.items() if not start.port and not end.port}
-        super().__init__(address_map={start.host: end.host for start, end in whole.items()})
+        whole_hosts = {start.host: end.host for start, end in whole.items()}
+        super().__init__(address_map=whole_hosts, rtt=rtt)
         self._rules = {start: end for start, end in rules.items() if start not in whole}
 
-    def connect(self, user: TcpUser, ip: bytes, port: int) -> TcpLink:
+    def connect(self, user: TcpUser, ip: bytes, port: int, *, local: int = 0) -> TcpLink:
         """Begin a TCP connection to where the rules lead."""
-        return super().connect(user, *self.target(ip, port))
+        return super().connect(user, *self.target(ip, port), local=local)
 
     def open_udp(self, user: UdpUser, port: int) -> UdpPort:
         """Bind a UDP port whose datagrams go where the rules lead."""
@@ -59,13 +60,13 @@ class MappedEther(Ether):
 
     def target(self, ip: bytes, port: int) -> tuple[bytes, int]:
         """Return where the rules for ports lead; address_map has the others."""
-        host = socket.inet_ntoa(ip)
+        host = str(ip_address(ip))
         end = self._rules.get(Place(host, port)) or self._rules.get(Place(host))
         return (socket.inet_aton(end.host), end.port or port) if end else (ip, port)
 
     def source(self, ip: bytes, port: int) -> tuple[bytes, int]:
         """Return how the chip sees a place that a rule for a port leads to."""
-        place = Place(socket.inet_ntoa(ip), port)
+        place = Place(str(ip_address(ip)), port)
         for start, end in self._rules.items():
             if end == place or (start.port == port and end == Place(place.host)):
                 return socket.inet_aton(start.host), start.port or port

@@ -296,7 +296,7 @@ class Listener:
 
     def _accept(self) -> None:
         try:
-            sock, (ip, port) = self._sock.accept()
+            sock, (ip, port, *_) = self._sock.accept()
         except OSError:
             return
         self._on_connection(sock, self._ether.seen(ip), port)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Protocol
 
 from .ether_delay import OrderedDelay
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from .ether import Ether
 
 LARGEST = 65536
+REMEMBERED = 64  # peers that were written to
 AT_ONCE = 64  # datagrams before others have their turn
 IP_RECVERR = 11  # linux/in.h; the socket module has no name for it before 3.14
 EXTENDED_ERROR = struct.Struct("=IBBBBII")  # errno, origin, type, code, pad, info, data
@@ -42,6 +44,8 @@ class UdpPort:
         self._user = user
         self._out = OrderedDelay(ether.one_way)
         self._in = OrderedDelay(ether.one_way)
+        # Whom the chip has written to answers from the address that it was written to at.
+        self._written: OrderedDict[tuple[str, int], bytes] = OrderedDict()
         self._sock = socket.socket(type=socket.SOCK_DGRAM)
         self._sock.setblocking(False)
         try:
@@ -55,6 +59,10 @@ class UdpPort:
     def send(self, data: bytes, ip: bytes, port: int) -> None:
         """Send a datagram; nobody says whether it arrives."""
         address = (self._ether.real(ip), port)
+        self._written[address] = ip
+        self._written.move_to_end(address)
+        if len(self._written) > REMEMBERED:
+            self._written.popitem(last=False)
         self._out.push(lambda: self._send(data, address))
 
     def close(self) -> None:
@@ -85,12 +93,15 @@ class UdpPort:
             except OSError:
                 return
             if self._ether.up:
-                self._arrive(data, self._ether.seen(ip), port)
+                self._arrive(data, self._seen(ip, port), port)
             else:
                 self._user.missed(len(data))
 
     def _arrive(self, data: bytes, ip: bytes, port: int) -> None:
         self._in.push(lambda: self._user.datagram(data, ip, port))
+
+    def _seen(self, real: str, port: int) -> bytes:
+        return self._written.get((real, port)) or self._ether.seen(real)
 
     def _read_error(self) -> None:
         try:
@@ -102,7 +113,7 @@ class UdpPort:
                 continue
             _, origin, icmp, code, *_ = EXTENDED_ERROR.unpack_from(data)
             if (origin, icmp) == (ORIGIN_ICMP, DESTINATION_UNREACHABLE) and self._ether.up:
-                self._refuse(code, self._ether.seen(address[0]), address[1])
+                self._refuse(code, self._seen(*address), address[1])
 
     def _refuse(self, code: int, ip: bytes, port: int) -> None:
         self._in.push(lambda: self._user.unreachable(code, ip, port))

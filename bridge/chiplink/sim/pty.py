@@ -7,7 +7,7 @@ import fcntl
 import os
 import termios
 import tty
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from . import termios_speed
 from .line import DelayLine, heard
@@ -40,6 +40,14 @@ class Chip(Protocol):
 
     def receive(self, data: bytes) -> None:
         """Take bytes of the host."""
+
+
+@runtime_checkable
+class TunesItself(Protocol):
+    """A chip that finds the host's baud rate."""
+
+    def tune(self, speed: int) -> None:
+        """Hear that the host speaks at this rate."""
 
 
 class PtyLine:
@@ -167,6 +175,8 @@ class PtyLine:
         except (BlockingIOError, InterruptedError):
             return
         self.received += len(data)
+        if isinstance(self._chip, TunesItself):
+            self._chip.tune(self.speed)
         self._send_on(self._inward, self._cross(data, self.speed, self._chip.baud))
         if self._inward.pending > IN_MAX:
             self._loop.remove_reader(self._master)

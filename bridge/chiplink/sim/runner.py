@@ -11,8 +11,14 @@ from .ch392_faults import CH392_FAULTS
 from .ch9329 import Ch9329Sim
 from .ch9329_faults import CH9329_FAULTS
 from .ether_map import MappedEther, parse_map
+from .gseries import GSeriesSim
+from .gseries_faults import GSERIES_FAULTS
 from .log import JsonLog
 from .pty import PtyLine
+from .sim800 import Sim800Sim
+from .sim800_faults import SIM800_FAULTS
+from .sim7028 import Sim7028Sim
+from .sim7028_faults import SIM7028_FAULTS
 from .spi_wire import SpiWire
 
 if TYPE_CHECKING:
@@ -20,14 +26,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .faults import Fault
+    from .modem import ModemSim
+
+    Simulated = Ch9329Sim | Ch392Sim | ModemSim
 
 # A row for each chip with a simulator that speaks over a serial line.
-SIMULATORS: dict[str, type[Ch9329Sim | Ch392Sim]] = {"ch9329": Ch9329Sim, "ch392": Ch392Sim}
-NETWORKED = {"ch392": Ch392Sim}
-FAULTS: dict[str, Mapping[str, Fault]] = {"ch9329": CH9329_FAULTS, "ch392": CH392_FAULTS}
+SIMULATORS: dict[str, type[Simulated]] = {
+    "ch9329": Ch9329Sim,
+    "ch392": Ch392Sim,
+    "sim7028": Sim7028Sim,
+    "gseries": GSeriesSim,
+    "sim800": Sim800Sim,
+}
+FAULTS: dict[str, Mapping[str, Fault]] = {
+    "ch9329": CH9329_FAULTS,
+    "ch392": CH392_FAULTS,
+    "sim7028": SIM7028_FAULTS,
+    "gseries": GSERIES_FAULTS,
+    "sim800": SIM800_FAULTS,
+}
 
 
-async def run_sim(
+async def run_sim(  # noqa: PLR0913 - options of the command line
     chip: str,
     *,
     link: str | Path | None = None,
@@ -36,15 +56,17 @@ async def run_sim(
     log: Callable[[str], None] | None = None,
     pace: bool = False,
     maps: Sequence[str] = (),
+    rtt: float = 0.0,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Run chip until cancelled; faults are NAME[=ARG], log gets JSON lines, on_ready "ready PATH".
 
     With spi it is reached over a Unix socket there instead of a pseudo-terminal. maps are
-    FROM=TO, where the chip's network leads (ether_map.py). ValueError: unknown chip, fault or
-    argument, a map that is none, or no such line. OSError: link or socket cannot be made.
+    FROM=TO, where the chip's network leads (ether_map.py), rtt is its round trip in seconds.
+    ValueError: unknown chip, fault or argument, a map that is none, a network for a chip that
+    has none, or no such line. OSError: link or socket cannot be made.
     """
-    sim = _make(_known(chip), maps)
+    sim = _make(_known(chip), maps, rtt)
     try:
         line = _line(sim, link, spi, pace=pace)
     except ValueError:
@@ -66,7 +88,7 @@ async def run_sim(
 
 
 def _line(
-    sim: Ch9329Sim | Ch392Sim, link: str | Path | None, spi: str | Path | None, *, pace: bool
+    sim: Simulated, link: str | Path | None, spi: str | Path | None, *, pace: bool
 ) -> PtyLine | SpiWire:
     if spi is None:
         return PtyLine(sim, link=link, pace=pace)
@@ -82,12 +104,14 @@ def faults_of(chip: str) -> Mapping[str, Fault]:
     return FAULTS[_known(chip)]
 
 
-def _make(chip: str, maps: Sequence[str]) -> Ch9329Sim | Ch392Sim:
-    if not maps:
-        return SIMULATORS[chip]()
-    if chip not in NETWORKED:
-        raise ValueError(f"a {chip} has no network to map; it is for {', '.join(NETWORKED)}")
-    return NETWORKED[chip](ether=MappedEther(parse_map(maps)))
+def _make(chip: str, maps: Sequence[str], rtt: float) -> Simulated:
+    kind = SIMULATORS[chip]
+    if not maps and not rtt:
+        return kind()
+    if issubclass(kind, Ch9329Sim):
+        words = f"a {chip} has no network: it takes neither a map nor a round trip"
+        raise ValueError(words)  # noqa: TRY004 - a wrong option
+    return kind(ether=MappedEther(parse_map(maps), rtt=rtt))
 
 
 def _known(chip: str) -> str:
