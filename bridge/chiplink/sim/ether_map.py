@@ -99,8 +99,8 @@ class _Peers:
         if (real, real_port) != (ip, port):
             if len(self._sent) >= MAX_REMEMBERED:
                 self._sent.clear()
-            seen = self._ether.seen(self._ether.real(real))
-            self._sent[seen, real_port] = (ip, port)
+            # A port hands on whatever it was told to write to.
+            self._sent[real, real_port] = (ip, port)
         return real, real_port
 
     def datagram(self, data: bytes, ip: bytes, port: int) -> None:
