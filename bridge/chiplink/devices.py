@@ -8,6 +8,7 @@ from chiplink.driver.ch392 import Ch392, Ch392Settings
 from chiplink.driver.ch392_spi_bus import SpiLinePort
 from chiplink.driver.ch392_uart_bus import UartBusPort
 from chiplink.driver.ch9329 import Ch9329, Ch9329Settings
+from chiplink.driver.modem import Modem, ModemSettings
 from chiplink.ports import make_interrupt, make_port, make_spi_port
 from chiplink.transport.tap import Tap, TapPort
 
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
     from chiplink.transport.base import Port
     from chiplink.transport.url import PortUrl
 
-Settings = Ch9329Settings | Ch392Settings
+Settings = Ch9329Settings | Ch392Settings | ModemSettings
 
 
 def chip_of(settings: Settings) -> str:
     """Return the name of the chip that these settings are for."""
+    if isinstance(settings, ModemSettings):
+        return settings.chip
     return "ch392" if isinstance(settings, Ch392Settings) else "ch9329"
 
 
@@ -32,6 +35,8 @@ def make_device(
     """Return a driver, not yet running; `memory` outlives it, `tap` hears its line."""
     if isinstance(settings, Ch392Settings):
         return Ch392(settings, bus_port(url, text, settings.profile, memory, tap))
+    if isinstance(settings, ModemSettings):
+        return Modem(settings, _line(url, settings.chip, text, tap), memory)
     return Ch9329(settings, _line(url, "ch9329", text, tap), memory)
 
 

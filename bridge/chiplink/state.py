@@ -42,10 +42,10 @@ class StateFile:
         """Return a section's items."""
         return self._content.setdefault(section, {})
 
-    def write(self) -> None:
-        """Replace the file; a full disk is logged, not raised."""
+    def write(self) -> bool:
+        """Replace the file, and say whether it is on disk; a full disk is logged, not raised."""
         if self._path is None:
-            return
+            return False
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=".state-")
@@ -61,12 +61,17 @@ class StateFile:
                 raise
         except OSError as error:
             _LOG.warning("%s: state cannot be written: %s", self._path, error.strerror)
+            return False
+        return True
 
 
 class _Section(MutableMapping[str, Any]):
+    """Items of one device; `saved` says whether the last change of one is on disk."""
+
     def __init__(self, file: StateFile, name: str) -> None:
         self._file = file
         self._name = name
+        self.saved = False
 
     def __getitem__(self, key: str) -> Any:
         return self._file.items(self._name)[key]
@@ -75,11 +80,11 @@ class _Section(MutableMapping[str, Any]):
         items = self._file.items(self._name)
         if items.get(key) != value:
             items[key] = value
-            self._file.write()
+            self.saved = self._file.write()
 
     def __delitem__(self, key: str) -> None:
         del self._file.items(self._name)[key]
-        self._file.write()
+        self.saved = self._file.write()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._file.items(self._name))

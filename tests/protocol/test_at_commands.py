@@ -138,6 +138,8 @@ COMMON = [
     (at_common.iccid(), "AT+CCID"),
     (at_common.sim(), "AT+CPIN?"),
     (at_common.enter_pin("1234"), 'AT+CPIN="1234"'),
+    (at_common.tries_left("SPIC"), "AT+SPIC"),
+    (at_common.tries_left("CPINR"), "AT+CPINR"),
     (at_common.signal(), "AT+CSQ"),
     (at_common.registration(), "AT+CREG?"),
     (at_common.registration("CGREG"), "AT+CGREG?"),

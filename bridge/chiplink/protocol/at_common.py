@@ -29,6 +29,8 @@ TABLE = table(
     Row("CIMI", "tx", 20, Ends.OK, True, "27.007 5.6"),
     Row("CCID", "tx", 9, Ends.OK, True, "SIM800 AT manual"),
     Row("CPIN", "trw", 5, Ends.OK, False, "27.007 8.3"),
+    Row("SPIC", "x", 5, Ends.OK, True, "SIM800 AT manual"),
+    Row("CPINR", "trx", 5, Ends.OK, True, "27.007 8.65"),
     Row("CSQ", "tx", 9, Ends.OK, True, "27.007 8.5"),
     Row("CREG", "trw", 9, Ends.OK, True, "27.007 7.2"),
     Row("CGREG", "trw", 9, Ends.OK, True, "27.007 10.1.20"),
@@ -112,6 +114,13 @@ def enter_pin(pin: str) -> Command:
     if not _PIN.fullmatch(pin):
         raise UsageError("a SIM's PIN has 4 to 8 digits")
     return write(TABLE["CPIN"], quote(pin), line=lines_of("+CPIN"), most=0, secret=True)
+
+
+def tries_left(name: str) -> Command:
+    """Build SPIC or CPINR, which tell how often a PIN may still be wrong."""
+    if name not in ("SPIC", "CPINR"):
+        raise UsageError(f"{name} tells no tries: SPIC or CPINR")
+    return execute(TABLE[name], least=1)
 
 
 def signal() -> Command:

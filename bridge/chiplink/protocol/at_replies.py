@@ -112,6 +112,17 @@ def read_sim(lines: Sequence[str]) -> str | None:
     return None
 
 
+def read_tries(lines: Sequence[str]) -> int | None:
+    """Read how often the PIN may still be wrong: `+SPIC: 3,10,…` or `+CPINR: SIM PIN,3,3`."""
+    for line in lines:
+        texts = values(line)
+        if line.startswith("+SPIC:") and texts:
+            return integer(texts[0])
+        if line.startswith("+CPINR:") and len(texts) > 1 and texts[0] == "SIM PIN":
+            return integer(texts[1])
+    return None
+
+
 def read_operator(lines: Sequence[str]) -> str | None:
     """Read COPS?; None while registered nowhere."""
     for line in lines:
