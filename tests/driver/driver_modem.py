@@ -7,6 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from chiplink.driver.modem import Modem, ModemSettings
+from chiplink.driver.modem_at import AtMode
 from chiplink.model import Availability, CommandRequest, DeviceEvent, StateUpdate
 from chiplink.sim import Ether, GSeriesSim, ModemTimes, Sim800Sim, Sim7028Sim
 from chiplink.transport.memory import MemoryPort
@@ -46,7 +47,13 @@ class ModemBench:
 
     @property
     def states(self) -> dict[str, Scalar]:
-        return {each.key: each.value for each in self.told if isinstance(each, StateUpdate)}
+        found: dict[str, Scalar] = {}
+        for each in self.told:
+            if isinstance(each, StateUpdate):
+                found[each.key] = each.value
+            elif isinstance(each, Availability):
+                found["last_error"] = each.reason  # as the node has it
+        return found
 
     @property
     def urcs(self) -> list[object]:
@@ -92,7 +99,7 @@ async def bench(
     for fault in faults:
         sim.faults.switch_on(fault)
     prepare(sim)
-    chosen = {"apn": "internet"} | settings
+    chosen = {"apn": "internet"} | settings | {"at": AtMode(settings.get("at", "query"))}
     device = Modem(
         ModemSettings(id="cell", chip=chip, **chosen),
         MemoryPort(sim, chip),

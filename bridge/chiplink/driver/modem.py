@@ -47,6 +47,7 @@ RESET_DEADLINE = 60.0
 """Seconds in which `reset` must have brought the modem back."""
 
 NOT_THERE = "the modem does not answer"
+RESTARTED = "the modem restarted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +199,7 @@ class Modem:
         )
         self._line, self._network = line, network
         self._supervisor.connected()
+        self._published["last_error"] = ""  # being there again, it has none
         self._connected.set()
         return network
 
@@ -237,7 +239,8 @@ class Modem:
         if not line.restart_expected:
             self._restarts += 1
             self.publish("restarts", self._restarts)
-        line.give_up(ProbeError("the modem restarted"))
+        self.stack.network_down(RESTARTED)
+        line.give_up(ProbeError(RESTARTED))
 
     def _introduce(self, imei: str) -> None:
         self.publish("imei", imei)

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 EPHEMERAL = (49152, 65535)
 """Ports for UDP links that must have one and were given none."""
 
+STOP_DEADLINE = 5.0
+"""Seconds for what was begun on a line that is lost."""
+
 NO_BORDERS = 'datagrams need mode = "push": fetched, their borders are lost in the modem'
 
 
@@ -146,12 +149,11 @@ class ModemStack:
             del self._listeners[listener.number]
 
     async def stop(self) -> None:
-        """End what was begun and nobody waits for."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        """Let end what was begun: with the line lost it ends by itself."""
+        if self._tasks:
+            _done, late = await asyncio.wait(list(self._tasks), timeout=STOP_DEADLINE)
+            for task in late:
+                task.cancel()
 
     # Stack
 
