@@ -51,7 +51,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"config", "migration", "mqtt", "ports", "secret_files", "state", "tables", "transport"},
     "ports": LEAVES | {"transport", "sim"},
     "devices": LEAVES | {"driver", "ports", "protocol", "transport"},
-    "chips": LEAVES | {"devices", "driver", "ports", "protocol", "tables", "transport"},
+    "chips": LEAVES | {"devices", "driver", "ports", "protocol", "state", "tables", "transport"},
     "config": LEAVES
     | {"driver", "layouts", "mqtt", "secret_files", "tables", "transport", "protocol"}
     | {"metrics", "migration"},

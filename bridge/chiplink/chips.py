@@ -13,18 +13,34 @@ import asyncio
 import contextlib
 from functools import wraps
 from ipaddress import IPv4Address, IPv4Network
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    ParamSpec,
+    Self,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    cast,
+)
 from weakref import WeakSet
 
 from chiplink.devices import bus_port
 from chiplink.driver.ch392 import Ch392, Ch392Settings
+from chiplink.driver.modem import Modem, ModemSettings
+from chiplink.driver.modem_at import AtMode
+from chiplink.driver.modem_models import MODELS
 from chiplink.driver.stream_errors import os_error
 from chiplink.driver.stream_server import StreamServer
 from chiplink.driver.streams import Streams
 from chiplink.exceptions import LocalMisuseError, OfflineError, UsageError
 from chiplink.model import Availability, CommandRequest, DeviceEvent, StateUpdate
+from chiplink.ports import make_port
+from chiplink.protocol.at_common import define_context, enter_pin
 from chiplink.protocol.ch392_commands import set_baudrate, set_mask_addr
 from chiplink.protocol.ch392_profile import PROFILES
+from chiplink.state import StateFile, default_folder
 from chiplink.tables import nearest
 from chiplink.transport.url import parse_port
 
@@ -32,27 +48,48 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
     from chiplink.driver.device import Emission
-    from chiplink.driver.sockets import Endpoint, Socket
+    from chiplink.driver.sockets import Endpoint, KeepAlive, Socket
     from chiplink.model import CommandValue, Json, Scalar
 
 CONNECT_TIMEOUT = 20.0
 """Seconds until the chip must answer when a program begins to use it."""
 
+MODEM_TIMEOUT = 45.0
+"""Seconds until a modem must answer: it may be starting, and its rate is looked for."""
+
 STOP_DEADLINE = 10.0
 """Seconds for taking leave of who is connected, and again for closing the port."""
 
 A = ParamSpec("A")
+
+
+class ModemOptions(TypedDict, total=False):
+    """What the modems take besides their port, as the configuration names it."""
+
+    timeout: float
+    on_event: Callable[[DeviceEvent], None] | None
+    apn: str
+    user: str
+    password: str
+    pin: str
+    at: str
+    mode: str
+    quick_send: bool
+    several: bool
+    keep_alive: KeepAlive | None
+
+
 Connection = asyncio.Transport | asyncio.DatagramTransport
 T = TypeVar("T", bound=tuple[Connection, asyncio.BaseProtocol] | StreamServer)
 
 
 def _ends_with_the_block(
     opening: Callable[Concatenate[Streams, A], Awaitable[T]],
-) -> Callable[Concatenate[Ch392Chip, A], Coroutine[Any, Any, T]]:
+) -> Callable[Concatenate[RunningChip, A], Coroutine[Any, Any, T]]:
     """Have the chip know what `opening` opens, to close it in the end."""
 
     @wraps(opening)
-    async def opened(self: Ch392Chip, /, *args: A.args, **options: A.kwargs) -> T:
+    async def opened(self: RunningChip, /, *args: A.args, **options: A.kwargs) -> T:
         self._check_inside()
         made = await opening(self, *args, **options)
         self._opened.add(made[0] if isinstance(made, tuple) else made)
@@ -79,8 +116,8 @@ class _NotedSocket:
             self.closed.set()
 
 
-class Ch392Chip(Streams):
-    """A CH392 that answers, inside `async with`; it may be entered again later.
+class RunningChip(Streams):
+    """A chip with TCP/IP that answers, inside `async with`; it may be entered again later.
 
     `states` are its states by key, as the catalogue names them; `on_event` gets what
     happens once. Entering raises OfflineError with why the chip does not answer.
@@ -88,7 +125,7 @@ class Ch392Chip(Streams):
 
     def __init__(
         self,
-        device: Ch392,
+        device: Ch392 | Modem,
         port: str,
         *,
         timeout: float = CONNECT_TIMEOUT,
@@ -109,7 +146,9 @@ class Ch392Chip(Streams):
         """Connect, and return when the chip is initialised; the network may come later."""
         if self._running is not None:
             raise LocalMisuseError("this chip is in use already")
-        self._reason = f"{self._port}: no CH392 answers within {self._timeout:g} s"
+        self._reason = (
+            f"{self._port}: no {self._device.chip.title} answers within {self._timeout:g} s"
+        )
         self.states.clear()
         self._running = asyncio.create_task(self._device.run(self._take))
         try:
@@ -134,7 +173,7 @@ class Ch392Chip(Streams):
             await self._stop()
 
     async def ready(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncio's way
-        """Wait for cable and address; raises TimeoutError with what is missing."""
+        """Wait for the network; raises TimeoutError with what is missing."""
         try:
             async with asyncio.timeout(timeout):
                 await self._device.stack.ready()
@@ -142,21 +181,10 @@ class Ch392Chip(Streams):
             raise TimeoutError(self._device.stack.obstacle) from None
 
     async def command(self, key: str, value: CommandValue = None) -> Json:
-        """Carry out `dhcp` or `reset` and return the result's value; raises CommandError."""
+        """Carry out `reset`, `dhcp`, `at` and return the result's value; raises CommandError."""
         request = CommandRequest(self._device.id, key, value)
         outcome = await self._device.execute(request, _unheard)
         return outcome.value
-
-    async def write_mac(self, mac: str, *, force: bool = False) -> None:
-        """Write another MAC address, `84:c2:e4:…`, into the chip for good; only with `force`.
-
-        The chip is reset then. Raises UsageError, CommandError.
-        """
-        try:
-            packed = bytes.fromhex(mac.replace(":", ""))
-        except ValueError:
-            raise UsageError(f"{mac!r} is no MAC address; write 84:c2:e4:01:02:03") from None
-        await self._device.write_mac(packed, force=force)
 
     create_connection = _ends_with_the_block(Streams.create_connection)
     create_datagram_endpoint = _ends_with_the_block(Streams.create_datagram_endpoint)
@@ -208,6 +236,29 @@ class Ch392Chip(Streams):
             asyncio.get_running_loop().call_exception_handler(
                 {"message": "on_event() failed", "exception": error}
             )
+
+
+class Ch392Chip(RunningChip):
+    """A CH392."""
+
+    def __init__(self, device: Ch392, port: str, **options: Any) -> None:
+        super().__init__(device, port, **options)
+        self._ch392 = device
+
+    async def write_mac(self, mac: str, *, force: bool = False) -> None:
+        """Write another MAC address, `84:c2:e4:…`, into the chip for good; only with `force`.
+
+        The chip is reset then. Raises UsageError, CommandError.
+        """
+        try:
+            packed = bytes.fromhex(mac.replace(":", ""))
+        except ValueError:
+            raise UsageError(f"{mac!r} is no MAC address; write 84:c2:e4:01:02:03") from None
+        await self._ch392.write_mac(packed, force=force)
+
+
+class ModemChip(RunningChip):
+    """A modem."""
 
 
 def _close(what: Connection | StreamServer, *, in_order: bool) -> None:
@@ -284,6 +335,69 @@ def _parsed(text: str) -> IPv4Address:
         return IPv4Address(text)
     except ValueError:
         raise UsageError(f"{text!r} is no IPv4 address; write for example 192.168.1.2") from None
+
+
+def _modem(  # noqa: PLR0913 - as many as the configuration has
+    chip: str,
+    port: str,
+    *,
+    timeout: float = MODEM_TIMEOUT,
+    on_event: Callable[[DeviceEvent], None] | None = None,
+    apn: str = "",
+    user: str = "",
+    password: str = "",
+    pin: str = "",
+    at: str = "query",
+    mode: str = "pull",
+    quick_send: bool = False,
+    several: bool = True,
+    keep_alive: KeepAlive | None = None,
+) -> ModemChip:
+    if MODELS[chip].needs_apn and not apn:
+        raise UsageError('this modem needs the operator\'s access point: apn="internet"')
+    for value, known in ((at, [*AtMode]), (mode, ["pull", "push"])):
+        if value not in known:
+            raise UsageError(f"{value!r} is unknown{nearest(value, [str(each) for each in known])}")
+    define_context(apn)
+    if pin:
+        enter_pin(pin)
+    settings = ModemSettings(
+        id=chip,
+        chip=chip,
+        apn=apn,
+        user=user,
+        password=password,
+        pin=pin,
+        at=AtMode(at),
+        pull=mode == "pull",
+        quick_send=quick_send,
+        several=several,
+        keep_alive=keep_alive,
+    )
+    url = parse_port(port)
+    # What was tried with a SIM must be known to the next program, too.
+    memory = StateFile(default_folder() / "python.json").section(f"{chip} {url.identity}")
+    device = Modem(settings, make_port(url, chip, port), memory)
+    return ModemChip(device, port, timeout=timeout, on_event=on_event)
+
+
+def sim800(port: str, **options: Unpack[ModemOptions]) -> ModemChip:
+    """Return the SIM800 at `port`; to be used by `async with`. It needs `apn`.
+
+    `several=False` is its mode of one link, which alone has a UDP socket for everybody.
+    Datagrams need `mode="push"`. `pin` is tried once. Raises UsageError, ConfigError.
+    """
+    return _modem("sim800", port, **options)
+
+
+def sim7028(port: str, **options: Unpack[ModemOptions]) -> ModemChip:
+    """Return the SIM7028 at `port`, as `sim800` does; it may do without `apn`."""
+    return _modem("sim7028", port, **options)
+
+
+def gseries(port: str, **options: Unpack[ModemOptions]) -> ModemChip:
+    """Return the KingcomTek G series modem at `port`, as `sim800` does; it has one link."""
+    return _modem("gseries", port, **options)
 
 
 def _unheard(_milliseconds: int) -> None:

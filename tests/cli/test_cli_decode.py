@@ -88,3 +88,16 @@ def test_wrong_usage(
 def test_a_ch9329_as_ever(capsys: pytest.CaptureFixture[str]) -> None:
     assert decode("ch9329", "57 AB 00 01 00 03", capsys=capsys) == (0, ["→ GET_INFO"], "")
     assert decode("ch9329", "57 AB 00 01 00 04", capsys=capsys)[0] == 1
+
+
+@pytest.mark.parametrize("chip", ["sim800", "sim7028", "gseries"])
+def test_a_modems_lines(chip: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, lines, _err = decode(chip, "AT+CSQ", "+CSQ: 20,0", "OK", capsys=capsys)
+    assert code == 0
+    assert len(lines) == 3
+    assert "-73 dBm" in lines[1]
+
+
+def test_a_modems_bytes(capsys: pytest.CaptureFixture[str]) -> None:
+    code, lines, _err = decode("sim800", "0D 0A 4F 4B 0D 0A", capsys=capsys)
+    assert (code, len(lines)) == (0, 1)

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from chiplink.exceptions import UsageError
-from chiplink.protocol import ch392_words, ch9329_words
+from chiplink.protocol import at_words, ch392_words, ch9329_words
 from chiplink.tables import nearest
 
 if TYPE_CHECKING:
@@ -25,15 +25,20 @@ class Decoder(NamedTuple):
     """What turns a chip's bytes into lines and whether each is good.
 
     `exchange` takes both directions, for chips whose replies do not say what they answer.
+    `read` turns what was typed into bytes; None: it is hexadecimal.
     """
 
     explain: Callable[[bytes], Lines]
     exchange: Callable[[bytes, bytes], Lines] | None = None
+    read: Callable[[str], bytes] | None = None
 
 
 DECODERS = {
     "ch9329": Decoder(ch9329_words.explain),
     "ch392": Decoder(ch392_words.explain, ch392_words.explain_exchange),
+    "sim7028": Decoder(at_words.sim7028, read=at_words.transcript),
+    "gseries": Decoder(at_words.gseries, read=at_words.transcript),
+    "sim800": Decoder(at_words.sim800, read=at_words.transcript),
 }
 """A row a chip."""
 
@@ -43,9 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = (
         "A CH392's replies mean nothing without their commands: 'SENT | RECEIVED' decodes both,"
         " for example: chiplink decode ch392 '57 AB 06 55 | AA'. With - each line may be one."
+        " A modem's are lines of text: chiplink decode sim800 AT+CSQ '+CSQ: 20,0' OK"
     )
     parser.add_argument("chip", metavar="CHIP", help=", ".join(DECODERS))
-    parser.add_argument("hex", nargs="+", metavar="HEX", help="bytes in hex; - reads them")
+    parser.add_argument(
+        "hex", nargs="+", metavar="HEX", help="bytes in hex, or a modem's lines; - reads them"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -53,11 +61,18 @@ def run(options: argparse.Namespace) -> int:
     decoder = DECODERS.get(options.chip)
     if decoder is None:
         raise UsageError(f"unknown chip {options.chip!r}{nearest(options.chip, list(DECODERS))}")
-    text = sys.stdin.read(MAX_INPUT) if options.hex == ["-"] else " ".join(options.hex)
-    lines = _exchanges(decoder, text) if BETWEEN in text else decoder.explain(_bytes(text))
+    between = " " if decoder.read is None else "\n"
+    text = sys.stdin.read(MAX_INPUT) if options.hex == ["-"] else between.join(options.hex)
+    lines = _lines(decoder, text)
     for good, line in lines:
         print(line if good else f"bad: {line}")
     return 0 if lines and all(good for good, _line in lines) else 1
+
+
+def _lines(decoder: Decoder, text: str) -> Lines:
+    if decoder.read is not None:
+        return decoder.explain(decoder.read(text))
+    return _exchanges(decoder, text) if BETWEEN in text else decoder.explain(_bytes(text))
 
 
 def _exchanges(decoder: Decoder, text: str) -> Lines:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from chiplink.cli.ch9329_view import as_json, show
 from chiplink.devices import bus_port
+from chiplink.driver import modem_probe
 from chiplink.driver.ch392_probe import Found392, find
 from chiplink.driver.ch9329_setup import Ch9329Setup
 from chiplink.exceptions import ProbeError
@@ -80,7 +81,25 @@ def _shown_392(found: Found392) -> list[str]:
     ]
 
 
-PROBES = (Probe("ch9329", "CH9329", _ch9329), Probe("ch392", "CH392", _ch392))
+async def _modem(url: PortUrl, text: str, tried: list[str]) -> Description | None:
+    if url.is_spi:
+        return None
+    port = make_port(url, "sim800", text)
+    try:
+        found = await modem_probe.find(port)
+    except ProbeError as error:
+        tried.append(str(error).removeprefix(f"{port.name}: "))
+        return None
+    lines = [f"  baud      {found.baud or 'none'}", f"  it says   {found.words}"]
+    lines.append(f"  chip      {found.chip or 'none that is known'}")
+    return Description(lines, asdict(found))
+
+
+PROBES = (
+    Probe("ch9329", "CH9329", _ch9329),
+    Probe("ch392", "CH392", _ch392),
+    Probe("modem", "modem", _modem),
+)
 """The chips that can be looked for, in the order in which that does least harm."""
 
 

@@ -20,6 +20,8 @@ from chiplink.doctor.tables_file import read_tables, table_of
 from chiplink.driver.arming import ArmedMode
 from chiplink.driver.ch392 import Ch392Settings
 from chiplink.driver.ch9329 import Ch9329Settings
+from chiplink.driver.modem import ModemSettings
+from chiplink.driver.modem_models import MODELS
 from chiplink.exceptions import ChiplinkError, ConfigError, UsageError
 from chiplink.model import Availability
 from chiplink.mqtt.topics import is_name
@@ -42,6 +44,7 @@ FOLDERS = (SYSTEM_FOLDER, Path("/var/lib/chiplink"))
 SETTINGS: dict[str, Settings] = {
     "ch9329": Ch9329Settings(id="port", armed=ArmedMode.NEVER),
     "ch392": Ch392Settings(id="port"),
+    **{chip: ModemSettings(id="port", chip=chip) for chip in MODELS},
 }
 """For each chip, how it is looked after where no configuration says it."""
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from chiplink.driver.ch392 import Ch392Settings
     from chiplink.driver.ch9329 import Ch9329Settings
+    from chiplink.driver.modem import ModemSettings
     from chiplink.transport.url import PortUrl
 
 MAX_TITLE = 64
@@ -23,7 +24,7 @@ MAX_TITLE = 64
 class DeviceConfig:
     """A device's settings and where its chip is."""
 
-    settings: Ch9329Settings | Ch392Settings
+    settings: Ch9329Settings | Ch392Settings | ModemSettings
     port: PortUrl
     port_text: str
 
@@ -37,8 +38,8 @@ def read_port(
     except ConfigError as error:
         problems.append(f"{path}.port: {error}")
         return None
-    if chip == "CH9329" and (port.is_spi or port.interrupt):
-        problems.append(f"{path}.port: a CH9329 has neither SPI nor INT#; write serial:///dev/…")
+    if chip != "CH392" and (port.is_spi or port.interrupt):
+        problems.append(f"{path}.port: a {chip} has neither SPI nor INT#; write serial:///dev/…")
     if port.baud is not None and port.baud not in rates:
         known = ", ".join(str(rate) for rate in rates)
         problems.append(

@@ -8,6 +8,7 @@ import msgspec
 
 from chiplink.config.ch392 import read_ch392
 from chiplink.config.ch9329 import read_ch9329
+from chiplink.config.modem import read_modem
 from chiplink.config.names import check_name
 from chiplink.mqtt.descriptor import MAX_DEVICES
 from chiplink.tables import key_path, nearest, read_table
@@ -28,7 +29,13 @@ class AnyTable(msgspec.Struct, frozen=True):
     port: str
 
 
-READERS: dict[str, Reader] = {"ch9329": read_ch9329, "ch392": read_ch392}
+READERS: dict[str, Reader] = {
+    "ch9329": read_ch9329,
+    "ch392": read_ch392,
+    "sim7028": read_modem,
+    "gseries": read_modem,
+    "sim800": read_modem,
+}
 """For each chip, what reads its table."""
 
 

@@ -33,6 +33,9 @@ def read_keep_alive(item: Any, path: str, stack: Stack, problems: list[str]) -> 
     table = read_table(KeepAliveTable, item, path, problems)
     if table is None:
         return None
+    if not stack.keeps_alive:
+        problems.append(f"{path}: a {stack.chip} has none; take it away")
+        return None
     step = stack.keep_alive_step
     problems.extend(
         f"{path}.{key}: {seconds:g} s is no multiple of {step:g} s;"
@@ -45,8 +48,23 @@ def read_keep_alive(item: Any, path: str, stack: Stack, problems: list[str]) -> 
             f"{path}.idle: {table.idle:g} s is not longer than the interval of"
             f" {table.interval:g} s; write a longer one"
         )
+    if len(problems) == known:
+        _check_times(table, path, stack, problems)
     good = len(problems) == known
     return KeepAlive(table.idle, table.interval, table.count) if good else None
+
+
+def _check_times(table: KeepAliveTable, path: str, stack: Stack, problems: list[str]) -> None:
+    """Tell what the chip cannot have."""
+    times = stack.keep_alive_times
+    if times is None:
+        return
+    ranges = (("idle", table.idle, *times.idle), ("interval", table.interval, *times.interval))
+    for key, value, least, most in (*ranges, ("count", table.count, 1, times.count)):
+        if not least <= value <= most:
+            problems.append(f"{path}.{key}: a {stack.chip}'s is {least} to {most}, not {value:g}")
+        elif value != int(value):
+            problems.append(f"{path}.{key}: a {stack.chip} knows whole seconds only")
 
 
 def _stepped(seconds: float, step: float) -> float:

@@ -31,6 +31,8 @@ def check_together(
     """
     _check_ports(links, path, problems)
     _check_keep_alive(links, path, stack, problems)
+    _check_servers(links, path, stack, problems)
+    _check_alone(links, path, stack, problems)
     if _check_sockets(links, path, stack, problems):
         _check_buffers(links, path, stack, problems)
 
@@ -63,6 +65,29 @@ def _check_keep_alive(
         for link in keeping[1:]
         if link.keep_alive != first.keep_alive
     )
+
+
+def _check_servers(
+    links: Sequence[LinkSettings], path: str, stack: Stack, problems: list[str]
+) -> None:
+    servers = [link.id for link in links if link.kind is Kind.TCP_SERVER]
+    if stack.servers is not None and len(servers) > stack.servers:
+        problems.append(
+            f"{path}: a {stack.chip} has {stack.servers} server(s), and these are"
+            f" {len(servers)}: {', '.join(servers)}; take some away"
+        )
+
+
+def _check_alone(
+    links: Sequence[LinkSettings], path: str, stack: Stack, problems: list[str]
+) -> None:
+    if len(links) > 1:
+        problems.extend(
+            f'{key_path(path, link.id)}.kind: a {stack.chip} has "{link.kind}" as its only link;'
+            " take the others away"
+            for link in links
+            if link.kind in stack.alone
+        )
 
 
 def _check_sockets(
@@ -105,13 +130,15 @@ def _check_buffers(
 
 def _sockets(link: LinkSettings, stack: Stack) -> int:
     """Return what a link takes; what is said of it alone is not said again here."""
+    if link.kind is not Kind.TCP_SERVER:
+        return 1
     return stack.sockets_for(min(link.peers, stack.peers_max))
 
 
 def _socket_words(link: LinkSettings, stack: Stack) -> str:
     sockets = _sockets(link, stack)
-    if sockets == 1:
-        return "1"
+    if sockets == 1 or link.kind is not Kind.TCP_SERVER or not stack.listener:
+        return str(sockets)
     return f"{sockets} (one listens, {sockets - stack.listener} connect)"
 
 

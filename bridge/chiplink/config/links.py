@@ -94,8 +94,12 @@ def _link(
 
 def _check_limits(table: LinkTable, path: str, stack: Stack, problems: list[str]) -> None:
     """Tell where one link alone is too much for its chip."""
-    if table.ttl is not None and table.ttl > stack.ttl_max:
+    if table.ttl is not None and not stack.ttl_max:
+        problems.append(f"{path}.ttl: a {stack.chip} has none to set; take it away")
+    elif table.ttl is not None and table.ttl > stack.ttl_max:
         problems.append(f"{path}.ttl: a {stack.chip}'s is at most {stack.ttl_max}")
+    if table.local and table.kind in (Kind.TCP_CLIENT, Kind.UDP) and not stack.local_ports:
+        problems.append(f"{path}.local: a {stack.chip} chooses its own ports; take it away")
     if table.kind is Kind.TCP_SERVER and table.peers > stack.peers_max:
         problems.append(
             f"{path}.peers: {table.peers} connections take {stack.sockets_for(table.peers)}"

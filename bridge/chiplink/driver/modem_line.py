@@ -153,6 +153,9 @@ class Line:
             await self.exchange(question, _SETTLE)
         except DeadlineError:
             return False
+        except OfflineError:
+            self._check()
+            return False  # it has just started
         return True
 
     # Commands

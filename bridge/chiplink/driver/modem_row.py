@@ -81,6 +81,8 @@ class Model:
     registration: str
     tries: str
     needs_apn: bool
+    logs_in: bool = False
+    """Whether the access point is told a user and a password."""
 
     links: int
     servers: int = 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from chiplink.driver.modem_line import LONGEST_SEND, Line
 from chiplink.driver.modem_models import MODELS
-from chiplink.exceptions import ChipError, ProbeError
+from chiplink.exceptions import ChipError, CommandError, ProbeError
 from chiplink.protocol.at_channel import CANCEL, ESCAPE
 from chiplink.protocol.at_common import (
     attention,
@@ -71,6 +71,9 @@ async def find(
     try:
         if not (await _search(line, rates) or await _wake(line, rates[:2])):
             raise _nobody(port, rates)  # noqa: TRY301 - what was opened is closed below
+    except CommandError as error:
+        await line.close()
+        raise line.lost.result() if line.lost.done() else ProbeError(str(error)) from error
     except BaseException:
         await line.close()
         raise

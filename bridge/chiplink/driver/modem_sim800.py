@@ -98,6 +98,7 @@ SIM800 = Model(
     registration="CREG",
     tries="SPIC",
     needs_apn=True,
+    logs_in=True,
     links=at.LINKS,
     servers=1,
     single=True,

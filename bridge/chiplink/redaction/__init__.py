@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from chiplink.redaction.ch392 import Ch392Words
 from chiplink.redaction.ch9329 import Ch9329Words
+from chiplink.redaction.modem import ModemWords
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,5 +22,11 @@ class Words(Protocol):
         """Return a line for each frame that `data` completes, with whether it is good."""
 
 
-READERS: dict[str, Callable[[], Words]] = {"ch9329": Ch9329Words, "ch392": Ch392Words}
+READERS: dict[str, Callable[[], Words]] = {
+    "ch9329": Ch9329Words,
+    "ch392": Ch392Words,
+    "sim7028": partial(ModemWords, "sim7028"),
+    "gseries": partial(ModemWords, "gseries"),
+    "sim800": partial(ModemWords, "sim800"),
+}
 """For each chip, what turns its line into words."""
