@@ -17,8 +17,10 @@ from chiplink import __version__
 from chiplink.catalog import CHIPS
 from chiplink.cli import app_command
 from chiplink.config import Mode, check_config, load_config
-from chiplink.config.stacks import CH392
+from chiplink.config.modem import DataMode
+from chiplink.config.stacks import CH392, MODEMS
 from chiplink.driver.arming import ArmedMode
+from chiplink.driver.modem_at import AtMode
 from chiplink.driver.sockets import Kind
 from chiplink.exceptions import ConfigError
 from chiplink.protocol.ch392_profile import PROFILES
@@ -478,6 +480,8 @@ def test_the_form_is_what_the_program_knows(config: dict[str, Any]) -> None:
     assert choices(device["chip"]) == set(CHIPS)
     assert choices(device["profile"]) == set(PROFILES)
     assert choices(link["kind"]) == {str(kind) for kind in Kind}
+    assert choices(device["at"]) == {str(mode) for mode in AtMode}
+    assert choices(device["mode"]) == {str(mode) for mode in DataMode}
     assert choices(device["armed"]) == {str(mode) for mode in ArmedMode}
     assert choices(schema["homeassistant_mode"]) == {str(mode) for mode in Mode}
     assert choices(schema["log_level"]) == set(app_command.LOG_LEVELS)
@@ -508,6 +512,18 @@ FILLED = [
         "ip": "10.0.0.2",
         "netmask": "255.0.0.0",
         "gateway": "10.0.0.1",
+    },
+    {
+        "name": "cell",
+        "chip": "sim800",
+        "port": "/dev/ttyUSB2",
+        "apn": "internet",
+        "user": "me",
+        "password": "Xyzzy-4712",
+        "pin": "4711",
+        "at": "off",
+        "mode": "push",
+        "quick_send": True,
     },
 ]
 FILLED_LINKS = [
@@ -542,9 +558,19 @@ def test_the_form_can_be_filled_in_wholly(form: Form, config: dict[str, Any]) ->
     form.tables(**{**config["options"], "devices": FILLED, "links": FILLED_LINKS})
 
 
+def test_a_modems_secrets_are_files(form: Form) -> None:
+    tables = form.tables(devices=FILLED)
+    cell = tables["device"]["cell"]
+    assert "4711" not in str(tables)
+    assert Path(cell["pin_file"]).read_text() == "4711"
+    assert Path(cell["password_file"]).read_text() == "Xyzzy-4712"
+    assert Path(cell["pin_file"]).stat().st_mode & 0o077 == 0
+
+
 def test_no_bound_of_the_form_forbids_what_is_right(config: dict[str, Any]) -> None:
     (link,) = config["schema"]["links"]
-    assert link["peers"] == f"int(1,{CH392.peers_max})?"
+    most_peers = max(stack.peers_max for stack in (CH392, *MODEMS.values()))
+    assert link["peers"] == f"int(1,{most_peers})?"
     assert link["ttl"] == f"int(1,{CH392.ttl_max})?"
     assert CH392.buffers is not None
     most = CH392.buffers.blocks - 1

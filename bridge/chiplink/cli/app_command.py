@@ -117,7 +117,7 @@ def app_tables(
             if given.get(f"homeassistant_{key}") is not None
         },
         "secrets": _secrets(given.get("secrets") or [], folder, passwords, problems),
-        "device": _devices(given.get("devices") or [], problems),
+        "device": _devices(given.get("devices") or [], folder, passwords, problems),
     }
     if "device" not in own:
         _links(given.get("links") or [], tables["device"], problems)
@@ -186,7 +186,9 @@ def _secrets(
     return secrets
 
 
-def _devices(given: Any, problems: list[str]) -> dict[str, Any]:
+def _devices(
+    given: Any, folder: Path, passwords: dict[Path, str], problems: list[str]
+) -> dict[str, Any]:
     devices: dict[str, Any] = {}
     for place, item in _items(given, "devices", problems):
         name = item.get("name")
@@ -196,7 +198,17 @@ def _devices(given: Any, problems: list[str]) -> dict[str, Any]:
             problems.append(f"{place}.name: {name[:40]!r} is another device's already")
         else:
             devices[name] = _device(place, item, problems)
+            _hide(devices[name], name, folder, passwords)
     return devices
+
+
+def _hide(table: dict[str, Any], name: str, folder: Path, passwords: dict[Path, str]) -> None:
+    """Put what is secret about a device into files of its own."""
+    for key in ("password", "pin"):
+        if key in table and _FILE_NAME.fullmatch(name):
+            path = folder / f"{key}_of_{name}"
+            passwords[path] = str(table.pop(key))
+            table[f"{key}_file"] = str(path)
 
 
 def _links(given: Any, devices: dict[str, Any], problems: list[str]) -> None:
