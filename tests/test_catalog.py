@@ -7,7 +7,9 @@ import re
 import pytest
 
 from chiplink.catalog import CHIPS, Chip, Kind, Row, ValueType
+from chiplink.driver import modem_card
 from chiplink.driver.ch392 import PHY_WORDS
+from chiplink.driver.modem_network import REGISTRATIONS
 
 NAME = re.compile(r"[a-z0-9_]{1,32}")
 RESERVED = {
@@ -35,6 +37,8 @@ CH9329_GATED = {"type", "type_secret", "keys", "mouse", "media", "power", "hid_o
 CH9329_COMMANDS = CH9329_GATED | {"release_all", "cancel", "armed", "layout"}
 CH392_STATES = {"phy", "cable", "ip", "gateway", "netmask", "dns", "mac", "dhcp", "firmware"}
 CH392_EVENTS = {"ip_conflict", "unreachable"}
+MODEM_STATES = {"sim", "registration", "signal", "operator", "ip", "imei", "restarts"}
+MODEM_COMMANDS = {"at", "reset"}
 """What the contract names for these chips."""
 
 ROWS = [(chip, row) for chip in CHIPS.values() for row in chip.rows]
@@ -226,3 +230,17 @@ def test_ch392_shows_the_cable_and_hides_what_seldom_changes() -> None:
     ]  # fmt: skip
     assert rows["reset"].urgent
     assert not any(row.gated for row in rows.values())
+
+
+@pytest.mark.parametrize("name", ["sim7028", "gseries", "sim800"])
+def test_a_modem_has_what_the_contract_names(name: str) -> None:
+    rows = CHIPS[name].rows
+    assert {row.key for row in rows if row.has_state} == MODEM_STATES | {"last_error"}
+    assert {row.key for row in rows if row.takes_commands} == MODEM_COMMANDS
+    assert [row.key for row in rows if row.kind is Kind.EVENT] == ["urc"]
+
+
+def test_a_modems_words_are_the_drivers() -> None:
+    row = {row.key: row for row in CHIPS["sim800"].rows}
+    assert set(row["sim"].options or ()) == set(modem_card.STATES)
+    assert set(row["registration"].options or ()) == set(REGISTRATIONS.values())
