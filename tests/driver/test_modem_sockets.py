@@ -72,6 +72,10 @@ class Server:
         self._all: list[Caller] = []
         self.port = 0
 
+    @property
+    def waiting(self) -> bool:
+        return not self._callers.empty()
+
     async def accept(self) -> Caller:
         async with asyncio.timeout(DEADLINE):
             return await self._callers.get()
