@@ -168,6 +168,23 @@ async def test_a_network_that_opens_late() -> None:
         await works(at)
 
 
+async def test_a_result_that_was_lost_on_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`+NETOPEN: 0` never comes; the address tells that the network is open."""
+    monkeypatch.setattr("chiplink.driver.modem_bearer.RESULT_LOOK", 0.02)
+
+    def prepare(sim: ModemSim) -> None:
+        say = sim.urc
+        lost = ["+NETOPEN: 0"]
+        monkeypatch.setattr(
+            sim,
+            "urc",
+            lambda *lines: say(*(each for each in lines if each not in lost or lost.clear())),
+        )
+
+    async with bench("sim7028", prepare=prepare) as at:
+        await works(at)
+
+
 async def test_a_network_that_closes_unexpectedly() -> None:
     async with serving() as server, bench("sim7028") as at:
         socket, _caller = await connected(at, server)

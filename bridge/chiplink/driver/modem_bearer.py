@@ -12,12 +12,16 @@ from chiplink.protocol.at_common import functionality
 from chiplink.protocol.at_errors import error_words, is_harmless
 
 if TYPE_CHECKING:
-    from chiplink.driver.modem_line import Line
+    from chiplink.driver.modem_line import Exchange, Line
     from chiplink.driver.modem_row import Bearing, Model, Step
     from chiplink.protocol.at_command import Command
+    from chiplink.protocol.at_events import Outcome
 
 RESTART_DEADLINE = 20.0
 """Seconds in which a modem that restarts must say so; one that looks for the rate may not."""
+
+RESULT_LOOK = 15.0
+"""Seconds between looks whether what a late result would tell is so already."""
 
 NO_RADIO, FULL = 0, 1
 """Levels of CFUN."""
@@ -46,7 +50,7 @@ async def read_address(line: Line, model: Model) -> str:
 async def _take(line: Line, step: Step, command: Command) -> None:
     for attempt in range(step.tries):
         try:
-            await _carry_out(line, command)
+            await _carry_out(line, step, command)
         except CommandError:
             if step.back is not None:
                 with contextlib.suppress(CommandError):
@@ -57,14 +61,26 @@ async def _take(line: Line, step: Step, command: Command) -> None:
             return
 
 
-async def _carry_out(line: Line, command: Command) -> None:
+async def _carry_out(line: Line, step: Step, command: Command) -> None:
     """Carry a step out with its later result; that it is so already is as good."""
     exchange = await line.ask(command)
     if exchange.result is None or exchange.reply.error:
         return
-    outcome = await exchange.outcome()
-    if not outcome.ok and not is_harmless(command.name, outcome.text):
+    outcome = await _outcome(line, step, exchange)
+    if outcome and not outcome.ok and not is_harmless(command.name, outcome.text):
         raise ChipError(f"{command.shown}: {error_words(outcome.text)}")
+
+
+async def _outcome(line: Line, step: Step, exchange: Exchange) -> Outcome | None:
+    """Wait for a result, or a sign that it was lost on the line and all is well: None."""
+    while True:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(RESULT_LOOK):
+                return await exchange.outcome()
+        if step.sign is None or step.holds is None:
+            continue
+        if step.holds((await line.exchange(step.sign())).reply):
+            return None
 
 
 async def remedy(line: Line, which: Remedy) -> None:

@@ -207,13 +207,13 @@ class Network:
         return found.state
 
     async def _tell_signal(self) -> None:
-        with contextlib.suppress(ChipError):
+        with contextlib.suppress(CommandError):
             found = read_signal((await self._line.ask(signal())).lines)
             if found is not None and found.dbm is not None:
                 self._news.publish("signal", found.dbm)
 
     async def _tell_operator(self) -> None:
-        with contextlib.suppress(ChipError):
+        with contextlib.suppress(CommandError):
             self._news.publish(
                 "operator", read_operator((await self._line.ask(operator())).lines) or ""
             )

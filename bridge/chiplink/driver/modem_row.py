@@ -58,13 +58,16 @@ class Step:
 
     `build` returns None where the step is not needed. Its later result must be good, where it
     has one. `needed`: its failure ends the attempt. `back` is sent after a failure, and the
-    step is taken `tries` times.
+    step is taken `tries` times. `sign` asks, while a result is late, for what it would bring;
+    `holds` tells by the answer whether it has.
     """
 
     build: Callable[[Bearing], Command | None]
     needed: bool = True
     back: Callable[[], Command] | None = None
     tries: int = 1
+    sign: Callable[[], Command] | None = None
+    holds: Callable[[Reply], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

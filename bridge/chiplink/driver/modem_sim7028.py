@@ -50,14 +50,23 @@ def _context(bearing: Bearing) -> Command | None:
 UP = (
     Step(build=_context, needed=False),
     # Links of an earlier life are closed with their network; CIPMODE goes before NETOPEN.
-    Step(build=lambda _bearing: at.netclose(), needed=False),
+    Step(
+        build=lambda _bearing: at.netclose(),
+        needed=False,
+        sign=at.ipaddr,
+        holds=lambda reply: bool(reply.error),
+    ),
     Step(build=lambda _bearing: at.setting("CIPMODE", 0), needed=False),
     Step(build=lambda _bearing: at.setting("CIPSENDMODE", 1)),
     Step(build=lambda _bearing: at.setting("CIPHEAD", 1)),
     Step(build=lambda _bearing: at.setting("CIPSRIP", 1)),
     Step(build=lambda _bearing: at.cipccfg(receive_header=True)),
     Step(build=lambda bearing: at.ciprxget_mode(pull=bearing.pull)),
-    Step(build=lambda _bearing: at.netopen()),
+    Step(
+        build=lambda _bearing: at.netopen(),
+        sign=at.ipaddr,
+        holds=lambda reply: not reply.error,
+    ),
     Step(build=_keep_alive, needed=False),
 )
 
