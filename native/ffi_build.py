@@ -5,8 +5,8 @@ from pathlib import Path
 
 from cffi import FFI
 
-HEADERS = ("core.h", "ch9329.h", "ch392.h", "hid.h")
-SOURCES = ("ch9329.c", "ch392.c", "hid.c")
+HEADERS = ("core.h", "ch9329.h", "ch392.h", "at.h", "spi.h", "hid.h")
+SOURCES = ("ch9329.c", "ch392.c", "at.c", "spi.c", "hid.c")
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow")
 # The same options compile the file that cffi generates, which is not written for these three.
 # tests/native/run compiles the sources alone with all of them as errors.

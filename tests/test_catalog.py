@@ -7,6 +7,7 @@ import re
 import pytest
 
 from chiplink.catalog import CHIPS, Chip, Kind, Row, ValueType
+from chiplink.driver.ch392 import PHY_WORDS
 
 NAME = re.compile(r"[a-z0-9_]{1,32}")
 RESERVED = {
@@ -32,7 +33,9 @@ FITTING = {
 CH9329_STATES = {"usb", "num_lock", "caps_lock", "scroll_lock", "firmware", "armed", "layout"}
 CH9329_GATED = {"type", "type_secret", "keys", "mouse", "media", "power", "hid_out"}
 CH9329_COMMANDS = CH9329_GATED | {"release_all", "cancel", "armed", "layout"}
-"""What the contract names for this chip."""
+CH392_STATES = {"phy", "cable", "ip", "gateway", "netmask", "dns", "mac", "dhcp", "firmware"}
+CH392_EVENTS = {"ip_conflict", "unreachable"}
+"""What the contract names for these chips."""
 
 ROWS = [(chip, row) for chip in CHIPS.values() for row in chip.rows]
 EVERY_CHIP = pytest.mark.parametrize("chip", CHIPS.values(), ids=lambda chip: chip.id)
@@ -57,8 +60,13 @@ def test_a_chip_has_1_to_64_rows_of_different_keys(chip: Chip) -> None:
 
 
 @EVERY_CHIP
-def test_names_and_translation_keys_are_different(chip: Chip) -> None:
-    for words in ([row.name for row in chip.rows], [row.translation_key for row in chip.rows]):
+def test_what_is_shown_has_different_keys_and_names(chip: Chip) -> None:
+    shown = [each for row in chip.rows for each in row.entities]
+    for words in (
+        [each.key for each in shown],
+        [each.name for each in shown],
+        [each.translation_key for each in shown],
+    ):
         assert sorted(set(words)) == sorted(words)
 
 
@@ -94,7 +102,8 @@ def test_texts_say_something(chip: Chip, row: Row) -> None:
 
 @EVERY_ROW
 def test_the_platform_fits_kind_and_type(chip: Chip, row: Row) -> None:
-    assert (row.kind, row.type) in FITTING[row.platform]
+    for shown in row.entities:
+        assert (shown.kind, shown.type) in FITTING[shown.platform]
 
 
 @EVERY_ROW
@@ -108,6 +117,13 @@ def test_enums_have_options_and_buttons_only_press(chip: Chip, row: Row) -> None
     assert (row.type is ValueType.ENUM) == bool(row.options)
     assert len(set(row.options or ())) == len(row.options or ())
     assert (row.platform == "button") == (row.options == ("PRESS",))
+
+
+@EVERY_ROW
+def test_only_a_state_has_a_button_beside_it(chip: Chip, row: Row) -> None:
+    if row.button is not None:
+        assert (row.kind, row.platform, row.type) == (Kind.BOTH, "sensor", ValueType.ENUM)
+        assert row.button == row.button.strip() != ""
 
 
 @EVERY_ROW
@@ -185,3 +201,28 @@ def test_ch9329_overtaking_is_release_all_cancel_and_disarming() -> None:
 def test_typing_is_off_in_home_assistant_by_default() -> None:
     rows = {row.key: row for row in CHIPS["ch9329"].rows}
     assert {key for key in CH9329_GATED if rows[key].enabled} == set()
+
+
+def test_ch392_has_the_keys_of_the_contract() -> None:
+    rows = CHIPS["ch392"].rows
+    assert {row.key for row in rows if row.has_state} == CH392_STATES | {"last_error"}
+    assert {row.key for row in rows if row.takes_commands} == {"dhcp", "reset"}
+    assert {row.key for row in rows if row.kind is Kind.EVENT} == CH392_EVENTS
+
+
+def test_ch392_s_words_are_those_of_its_driver() -> None:
+    rows = CHIPS["ch392"]
+    phy, dhcp = rows.row("phy"), rows.row("dhcp")
+    assert phy is not None
+    assert dhcp is not None
+    assert set(phy.options or ()) == set(PHY_WORDS.values())
+    assert dhcp.options == ("off", "asking", "bound", "failed")
+
+
+def test_ch392_shows_the_cable_and_hides_what_seldom_changes() -> None:
+    rows = {row.key: row for row in CHIPS["ch392"].rows}
+    assert [key for key, row in rows.items() if not row.enabled] == [
+        "phy", "gateway", "netmask", "dns", "mac", "unreachable",
+    ]  # fmt: skip
+    assert rows["reset"].urgent
+    assert not any(row.gated for row in rows.values())

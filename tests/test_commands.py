@@ -10,7 +10,7 @@ import pytest
 
 from chiplink import commands
 from chiplink.catalog import CHIPS, Kind, Row, ValueType
-from chiplink.commands import CommandLine
+from chiplink.commands import CommandLine, LinkLine
 from chiplink.exceptions import (
     BusyError,
     CancelledCommandError,
@@ -23,7 +23,7 @@ from chiplink.model import CommandRequest, Outcome, Phase
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
-    from chiplink.driver.device import Emit, Started
+    from chiplink.driver.device import Emit, LinkView, Started
     from chiplink.model import CommandValue, Result
 
 DEADLINE = 20
@@ -76,6 +76,7 @@ class FakeDevice:
                 name="usb",
             ),
         }
+        self.links: Mapping[str, LinkView] = {}
         self.instant = False
         self.expect_ms: list[int] = []
         self.cleanup_turns = 0
@@ -122,7 +123,8 @@ class FakeDevice:
     def abort(self) -> None:
         self.note("abort")
         for _request, future in self.running:
-            future.set_exception(CancelledCommandError("aborted"))
+            if not future.done():
+                future.set_exception(CancelledCommandError("aborted"))
         self.running.clear()
 
     def unattended(self) -> None:
@@ -151,13 +153,17 @@ def name(request: CommandRequest) -> str:
 
 
 class Bench:
-    """A command line with its device, clock and results."""
+    """A command line with its device, clock and results; that of a link if one is named."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, link: str | None = None) -> None:
         self.clock = clock
         self.device = FakeDevice()
         self.results: list[Result] = []
-        self.line = CommandLine(self.device, self._report)
+        self.line = (
+            CommandLine(self.device, self._report)
+            if link is None
+            else LinkLine(self.device, link, self._report)
+        )
         self.task: asyncio.Task[None] | None = None
 
     def _report(self, result: Result) -> None:
@@ -181,6 +187,7 @@ class Bench:
         command_id: str | None = None,
         expires_at: float | None = None,
         origin: object = None,
+        peer: str = "",
     ) -> None:
         self.line.submit(
             CommandRequest(
@@ -191,6 +198,7 @@ class Bench:
                 expires_at=expires_at,
                 received=self.clock.now,
                 origin=origin,
+                peer=peer,
             )
         )
 
@@ -572,6 +580,16 @@ async def test_a_defect_fails_the_command_and_the_next_runs(
     assert "kvm/type" in caplog.text
 
 
+async def test_a_device_that_cancels_itself_does_not_end_its_line(bench: Bench) -> None:
+    bench.submit("type", "a")
+    await bench.device.until(lambda: bench.device.awaited == ["type=a"])
+    bench.device.running.popleft()[1].cancel()
+    bench.device.instant = True
+    bench.submit("type", "b")
+    await bench.until_results(2)
+    assert bench.said() == [("type", Phase.FAILED, Code.INTERNAL), ("type", Phase.DONE, None)]
+
+
 @pytest.mark.parametrize("error", [ZeroDivisionError("hunter2"), BusyError("busy")])
 async def test_what_cannot_even_begin_fails_and_the_next_runs(
     bench: Bench, error: Exception
@@ -631,6 +649,149 @@ async def test_accepted_comes_first_for_what_takes_longer_than_a_second(
         assert bench.results[0].id == "x"
 
 
+# A link's
+
+TX, SET = "link/plc/tx", "link/plc/set"
+QUARTER = 64 * 1024
+"""Of what may wait, in bytes."""
+
+
+@pytest.fixture
+async def link(clock: Clock) -> AsyncIterator[Bench]:
+    made = Bench(clock, "plc")
+    made.start()
+    yield made
+    await made.stop()
+
+
+async def test_a_link_s_commands_reach_the_device_unchanged(link: Bench) -> None:
+    request = CommandRequest("kvm", TX, b"\x00", id="x", origin=object(), peer="192.0.2.7:80")
+    link.line.submit(request)
+    ((begun, _future),) = link.device.running
+    assert begun is request
+    link.device.finish(Outcome({"level": "acked", "bytes": 1}))
+    (result,) = await link.until_results(1)
+    assert (result.key, result.id, result.phase) == (TX, "x", Phase.DONE)
+    assert result.value == {"level": "acked", "bytes": 1}
+
+
+@pytest.mark.parametrize("key", ["type", "cancel", "link/other/tx", "link/plc/rx", "link/plc"])
+async def test_a_link_takes_nothing_else(link: Bench, key: str) -> None:
+    link.submit(key, b"a")
+    assert link.said() == [(key, Phase.FAILED, Code.UNKNOWN_KEY)]
+    assert "start" not in "".join(link.device.log)
+
+
+async def test_32_messages_wait_for_a_link(link: Bench) -> None:
+    for number in range(LIMIT + 2):
+        link.submit(TX, b"a", command_id=str(number))
+    assert (link.line.waiting, [result.id for result in link.results]) == (32, ["33"])
+    assert link.said() == [(TX, Phase.FAILED, Code.QUEUE_FULL)]
+    assert link.results[0].detail == (
+        "32 commands are waiting for kvm/plc; at most 32, and 262144 bytes"
+    )
+
+
+async def test_256_kib_wait_for_a_link(link: Bench) -> None:
+    for name in ("runs", "a", "b", "c", "d"):
+        link.submit(TX, b"a" * QUARTER, command_id=name)
+    assert (link.line.waiting, link.results) == (4, [])
+    link.submit(TX, b"a", command_id="x")
+    assert link.said() == [(TX, Phase.FAILED, Code.QUEUE_FULL)]
+    link.device.finish()
+    await link.until_results(2)
+    await link.device.until(lambda: link.device.running)
+    link.submit(TX, b"a" * QUARTER, command_id="x")
+    assert link.line.waiting == 4
+    link.submit(TX, b"a", command_id="y")
+    assert [(result.id, result.error) for result in link.results] == [
+        ("x", Code.QUEUE_FULL),
+        ("runs", None),
+        ("y", Code.QUEUE_FULL),
+    ]
+
+
+async def test_closing_drops_what_waits_and_stops_nothing(link: Bench) -> None:
+    for name in ("runs", "a", "b"):
+        link.submit(TX, b"data", command_id=name)
+    link.submit(SET, "CLOSE", command_id="close")
+    link.submit(TX, b"data", command_id="after")
+    assert [(result.id, result.error) for result in link.results] == [
+        ("a", Code.CLOSED),
+        ("b", Code.CLOSED),
+    ]
+    assert [request.id for request, _future in link.device.running] == ["runs", "close"]
+    assert "abort" not in link.device.log
+    link.device.instant = True
+    link.device.finish()
+    link.device.finish()
+    await link.until_results(5)
+    assert {result.id: result.error for result in link.results} == {
+        "a": Code.CLOSED,
+        "b": Code.CLOSED,
+        "runs": None,
+        "close": None,
+        "after": None,
+    }
+
+
+async def test_opening_overtakes_and_drops_nothing(link: Bench) -> None:
+    link.submit(TX, b"data", command_id="runs")
+    link.submit(TX, b"data", command_id="waits")
+    link.submit(SET, "OPEN", command_id="open")
+    assert [request.id for request, _future in link.device.running] == ["runs", "open"]
+    assert (link.line.waiting, link.results) == (1, [])
+
+
+async def test_what_comes_after_an_urgent_one_begins_after_it(link: Bench) -> None:
+    link.submit(SET, "CLOSE")
+    link.submit(SET, "OPEN")
+    link.submit(TX, b"data")
+    assert [request.value for request, _future in link.device.running] == [
+        "CLOSE",
+        "OPEN",
+        b"data",
+    ]
+
+
+async def test_closing_passes_even_when_opening_fills_its_bound(link: Bench) -> None:
+    for _ in range(commands.MAX_URGENT + 1):
+        link.submit(SET, "OPEN")
+    assert link.said() == [(SET, Phase.FAILED, Code.QUEUE_FULL)]
+    link.submit(SET, "CLOSE")
+    assert len(link.device.running) == commands.MAX_URGENT + 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ((b"a", ""), (b"b", "")),
+        ((b"a", "192.0.2.7:80"), (b"a", "192.0.2.8:80")),
+        ((b"OPEN", ""), ("OPEN", "")),
+    ],
+)
+async def test_the_same_id_for_other_data_or_another_peer_is_a_duplicate(
+    link: Bench, first: tuple[CommandValue, str], second: tuple[CommandValue, str]
+) -> None:
+    link.device.instant = True
+    for count, (value, peer) in enumerate((first, second, first), 1):
+        link.submit(TX, value, peer=peer, command_id="x")
+        await link.until_results(count)
+    assert [result.error for result in link.results] == [None, Code.DUPLICATE, None]
+    assert len([line for line in link.device.log if line.startswith("start")]) == 1
+
+
+async def test_the_end_answers_what_waits_for_a_link(link: Bench) -> None:
+    link.submit(TX, b"data", command_id="runs")
+    link.submit(TX, b"data", command_id="waits")
+    link.submit(SET, "OPEN", command_id="open")
+    await link.stop()
+    assert {result.id: result.error for result in link.results} == dict.fromkeys(
+        ("runs", "waits", "open"), Code.CANCELLED
+    )
+    assert len(link.results) == 3
+
+
 # The end
 
 
@@ -663,6 +824,17 @@ async def test_the_end_answers_urgent_ones(bench: Bench) -> None:
     await bench.stop()
     assert [(result.id, result.error) for result in bench.results] == [("x", Code.CANCELLED)]
     assert bench.device.log[1] == "end release_all=None"
+
+
+async def test_the_end_answers_a_cancel_that_has_only_just_come(bench: Bench) -> None:
+    bench.device.cleanup_turns = 50
+    bench.submit("type", "a", command_id="a")
+    await bench.device.until(lambda: bench.device.awaited == ["type=a"])
+    assert bench.task is not None
+    bench.task.cancel()
+    bench.submit("cancel", command_id="x")
+    await bench.stop()
+    assert sorted(result.id or "" for result in bench.results) == ["a", "x"]
 
 
 async def test_the_end_answers_urgent_ones_that_have_not_begun(bench: Bench) -> None:

@@ -190,7 +190,7 @@ def test_every_problem_is_told_in_one_go() -> None:
         "homeassistant": {"mode": "mqqt"},
         "secrets": {"door": {}},
         "device": {
-            "kvm": {"chip": "ch9392", "port": "/dev/a"},
+            "kvm": {"chip": "ch9328", "port": "/dev/a"},
             "desk": {"chip": "ch9329"},
             "x y": {"chip": "ch9329", "port": "/dev/c", "layout": "dee"},
         },
@@ -256,7 +256,7 @@ def test_what_is_missing_of_a_device_is_named(key: str) -> None:
         ("device.kvm.layuot", "de", "'layout'"),
         ("device.kvm.layout", "latm", "'latam'"),
         ("device.kvm.armed", "allways", "'always'"),
-        ("device.kvm.chip", "ch9392", "'ch9329'"),
+        ("device.kvm.chip", "ch9328", "'ch9329'"),
     ],
 )
 def test_the_nearest_right_word_is_offered(path: str, value: Any, near: str) -> None:
@@ -270,7 +270,7 @@ def test_the_nearest_right_word_is_offered(path: str, value: Any, near: str) -> 
     [
         ("device.kvm.armed", "??", ["always", "manual", "never"]),
         ("homeassistant.mode", "??", ["auto", "component", "mqtt", "off"]),
-        ("device.kvm.chip", "??", ["ch9329"]),
+        ("device.kvm.chip", "??", ["ch392", "ch9329"]),
     ],
 )
 def test_without_a_near_word_all_are_listed(path: str, value: str, known: list[str]) -> None:
@@ -324,6 +324,11 @@ def test_tables_of_a_name_are_tables(path: str, value: Any) -> None:
 @pytest.mark.parametrize("value", [5, True, 1.5, *OTHERS], ids=repr)
 def test_a_chip_is_a_text(value: Any) -> None:
     assert only_problem(changed("device.kvm.chip", value)).startswith("device.kvm.chip: ")
+
+
+def test_without_a_chip_only_what_every_device_has_is_told() -> None:
+    starts = [line.split(":")[0] for line in problems(changed("device.kvm", {"layout": "dee"}))]
+    assert starts == ["device.kvm.chip", "device.kvm.port"]
 
 
 def test_types_are_told_in_the_user_s_words() -> None:
@@ -854,3 +859,14 @@ def test_any_text_as_a_port(text: str) -> None:
     except ConfigError:
         return
     assert port.baud is None or 1 <= port.baud <= 4_000_000
+
+
+@pytest.mark.parametrize("port", ["spi:///dev/spidev0.0", "/dev/ttyUSB0?int=gpiochip0:25"])
+def test_a_ch9329_has_neither_spi_nor_int(port: str) -> None:
+    tables = copy.deepcopy(SMALL)
+    tables["device"]["kvm"]["port"] = port
+    with pytest.raises(ConfigError) as caught:
+        check_config(tables)
+    assert caught.value.problems == [
+        "device.kvm.port: a CH9329 has neither SPI nor INT#; write serial:///dev/…"
+    ]

@@ -19,11 +19,13 @@ from chiplink.driver.ch9329 import Ch9329, Ch9329Settings
 from chiplink.exceptions import ConfigError, LocalMisuseError
 from chiplink.mqtt.descriptor import descriptor, row_fields
 from chiplink.transport.memory import MemoryPort
+from mqtt.mqtt_support import FakeLink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from chiplink.model import CommandRequest, Scalar
+    from chiplink.model import CommandRequest, Json, LinkPhase, Scalar
+    from chiplink.mqtt.view import LinkView
 
 SCHEMA = json.loads(
     (Path(chiplink.__file__).parent / "schema" / "descriptor-1.json").read_text("utf-8")
@@ -33,7 +35,7 @@ VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 ON_THE_WIRE = {
     "key", "kind", "platform", "type", "name", "translation_key", "icon", "category",
     "device_class", "state_class", "unit", "options", "min", "max", "step", "event_types",
-    "enabled", "expiry",
+    "enabled", "expiry", "button",
 }  # fmt: skip
 """The fields of a row that the contract names."""
 
@@ -48,6 +50,7 @@ class FakeDevice:
     title: str = "kvm"
     chip: Chip = CHIPS["ch9329"]
     rows: Mapping[str, Row] = field(default_factory=dict)
+    links: Mapping[str, LinkView] = field(default_factory=dict)
 
     def counters(self) -> Mapping[str, int]:
         return {}
@@ -58,6 +61,8 @@ class FakeNode:
         self.devices = {device.id: device for device in devices}
         self.states: dict[tuple[str, str], Scalar] = {}
         self.available: dict[str, bool] = {}
+        self.link_states: dict[tuple[str, str], LinkPhase] = {}
+        self.link_infos: dict[tuple[str, str], Mapping[str, Json]] = {}
 
     def submit(self, request: CommandRequest) -> None: ...
     def unattended(self) -> None: ...
@@ -198,6 +203,26 @@ def test_64_kib_fit_and_a_byte_more_does_not() -> None:
         size(most + 1)
 
 
+def test_16_links_fit_and_17_do_not() -> None:
+    links = {f"l{number}": FakeLink(f"l{number}") for number in range(17)}
+    fitting = dict(list(links.items())[:16])
+    value = read(FakeDevice(links=fitting))
+    assert [link["id"] for link in value["devices"][0]["links"]] == list(fitting)
+    assert problems(value) == []
+    with pytest.raises(LocalMisuseError):
+        read(FakeDevice(links=links))
+
+
+@pytest.mark.parametrize("kind", ["tcp-client", "tcp-server", "udp", "udp-server", "ipraw"])
+def test_links_say_what_they_are(kind: str) -> None:
+    value = read(FakeDevice(links={"a": FakeLink("a", kind), "b": FakeLink("b", kind, True)}))
+    assert problems(value) == []
+    assert value["devices"][0]["links"] == [
+        {"id": "a", "kind": kind},
+        {"id": "b", "kind": kind, "several": True},
+    ]
+
+
 # The schema
 
 GOOD: dict[str, Any] = {
@@ -211,7 +236,7 @@ GOOD: dict[str, Any] = {
             "chip": "ch9329",
             "model": "CH9329",
             "manufacturer": "WCH",
-            "links": [{"id": "plc", "kind": "tcp-client"}],
+            "links": [{"id": "plc", "kind": "tcp-client", "several": False}],
             "rows": [
                 {
                     "key": "layout",
@@ -289,6 +314,7 @@ BAD: list[tuple[tuple[str | int, ...], Any]] = [
     ((*LINK, "id"), "p/c"),
     ((*LINK, "kind"), "tcp"),
     ((*LINK, "kind"), MISSING),
+    ((*LINK, "several"), "yes"),
     ((*ROW, "key"), MISSING),
     ((*ROW, "key"), "Layout"),
     ((*ROW, "key"), "a/b"),

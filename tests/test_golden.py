@@ -1,4 +1,7 @@
-"""The golden transcript: a whole session, replayed against the bridge with a simulated chip."""
+"""The golden transcript: a whole session, replayed against the bridge with a simulated chip.
+
+The second device has links and is drawn: what a link does on its chip has tests of its own.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from chiplink.catalog import Chip
+from chiplink.catalog.row import LAST_ERROR
 from chiplink.driver.arming import ArmedMode
 from chiplink.driver.ch9329 import Ch9329, Ch9329Settings
+from chiplink.exceptions import ClosedError
+from chiplink.model import Availability, LinkData, LinkInfo, LinkPhase, LinkState, Outcome
 from chiplink.mqtt.message import Message
 from chiplink.mqtt.session import Session, SessionSettings
 from chiplink.mqtt.url import Broker
@@ -22,17 +29,18 @@ from chiplink.transport.memory import MemoryPort
 from mqtt.mqtt_support import (
     DEADLINE,
     FakeConnection,
+    FakeLink,
     Said,
     Stopping,
     Subscribing,
     Unsubscribing,
-    install,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
-    from chiplink.model import Availability, DeviceEvent, Result, StateUpdate
+    from chiplink.driver.device import Emit, Started
+    from chiplink.model import CommandRequest, DeviceEvent, Result, StateUpdate
 
 TRANSCRIPT: dict[str, Any] = json.loads(
     (Path(__file__).parent / "vectors" / "mqtt_session.json").read_text("utf-8")
@@ -95,6 +103,68 @@ class Clock:
         return time.monotonic() + self.ahead
 
 
+class Links:
+    """A device whose links do what the transcript says; `asked` is what reached them."""
+
+    def __init__(self, about: dict[str, str]) -> None:
+        self.id = about["id"]
+        self.title = about["name"]
+        self.chip = Chip(id="drawn", title="Drawn", manufacturer="nobody", rows=(LAST_ERROR,))
+        self.rows = {LAST_ERROR.key: LAST_ERROR}
+        self.links = {
+            "plc": FakeLink("plc", about["plc"]),
+            "srv": FakeLink("srv", about["srv"], several=True),
+        }
+        self.asked: list[list[str]] = []
+        self.held = 0
+        self.peers: set[str] = set()
+        self.emit: Emit = lambda _emission: None
+
+    async def run(self, emit: Emit) -> None:
+        self.emit = emit
+        emit(Availability(self.id, True))
+        self.phase("plc", LinkPhase.OPEN)
+        self.phase("srv", LinkPhase.LISTENING)
+        info = {"peers": ["192.0.2.7:502"], "rx_bytes": 0, "last_error": ""}
+        emit(LinkInfo(self.id, "plc", info))
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            self.phase("plc", LinkPhase.CLOSED)
+            self.phase("srv", LinkPhase.CLOSED)
+
+    def phase(self, link: str, phase: LinkPhase) -> None:
+        self.open = phase is not LinkPhase.CLOSED
+        self.emit(LinkState(self.id, link, phase))
+
+    def receive(self, link: str, data: bytes, peer: str) -> None:
+        if peer:
+            self.peers.add(peer)
+        self.held += 1
+        self.emit(LinkData(self.id, link, data, peer, self._taken))
+
+    def _taken(self) -> None:
+        self.held -= 1
+
+    def execute(self, request: CommandRequest, _started: Started) -> Awaitable[Outcome]:
+        value = request.value if isinstance(request.value, str) else bytes(request.value).decode()
+        self.asked.append([request.key, request.peer, value])
+        if request.key.endswith("/set"):
+            self.phase("plc", LinkPhase.OPEN if value == "OPEN" else LinkPhase.CLOSED)
+            return self._done(Outcome())
+        if not self.open or (request.peer and request.peer not in self.peers):
+            raise ClosedError("the link is not open")
+        return self._done(Outcome({"level": "acked", "bytes": len(value)}))
+
+    async def _done(self, outcome: Outcome) -> Outcome:
+        return outcome
+
+    def abort(self) -> None: ...
+    def unattended(self) -> None: ...
+    def counters(self) -> Mapping[str, int]:
+        return {}
+
+
 class Watch:
     """A sink that waits for states."""
 
@@ -108,6 +178,11 @@ class Watch:
     def event(self, event: DeviceEvent) -> None: ...
     def availability(self, availability: Availability) -> None: ...
     def result(self, result: Result) -> None: ...
+    def link_state(self, state: LinkState) -> None: ...
+    def link_info(self, info: LinkInfo) -> None: ...
+
+    def link_data(self, data: LinkData) -> None:
+        data.taken()
 
     async def until_known(self, states: dict[str, Any]) -> None:
         async with asyncio.timeout(DEADLINE):
@@ -131,9 +206,18 @@ class Replay:
             pace=device["pace_ms"] / 1000,
             secrets=device["secrets"],
         )
-        self.node = Node([Ch9329(settings, MemoryPort(self.sim, baud=9600))])
-        broker = Broker(host="broker.local", port=8883, tls=True)
-        self.session = Session(SessionSettings(node=TRANSCRIPT["node"], broker=broker), self.node)
+        self.links = Links(TRANSCRIPT["links"])
+        self.node = Node([Ch9329(settings, MemoryPort(self.sim, baud=9600)), self.links])
+        self.session = Session(
+            SessionSettings(
+                node=TRANSCRIPT["node"],
+                broker=Broker(host="broker.local", port=8883, tls=True),
+                birth_delay=(0.0, 0.0),
+            ),
+            self.node,
+            connect=FakeConnection,
+            clock=clock.monotonic,
+        )
         self.connection = FakeConnection.made
         self.connection.grants = self.connection.echoes = False
         self.watch = Watch(self.node)
@@ -260,6 +344,9 @@ class Replay:
     async def play_hid_sent(self, data: str) -> None:
         self.sim.pc.send_hid(bytes.fromhex(data))
 
+    async def play_link_received(self, what: dict[str, str]) -> None:
+        self.links.receive(what["link"], what["data"].encode(), what.get("peer", ""))
+
     async def play_stop(self, _argument: bool) -> None:  # noqa: FBT001
         await self.end()
 
@@ -277,21 +364,25 @@ class Replay:
     async def play_hid_received(self, data: str) -> None:
         assert self.sim.pc.hid_received == [bytes.fromhex(data)]
 
+    async def play_link_asked(self, asked: list[list[str]]) -> None:
+        assert self.links.asked == asked
+        self.links.asked.clear()
+
+    async def play_link_holds(self, count: int) -> None:
+        self.connection.acknowledge_all()
+        assert self.links.held == count
+
     async def play_released(self, _argument: bool) -> None:  # noqa: FBT001
         assert not self.sim.pc.anything_pressed
 
 
 @pytest.fixture
 async def replay(monkeypatch: pytest.MonkeyPatch) -> Replay:
-    install(monkeypatch)
     # How many results come within a second depends on the machine; the limit has its own tests.
     monkeypatch.setattr("chiplink.mqtt.results.MAX_PER_SECOND", 1000)
-    monkeypatch.setattr("chiplink.mqtt.session.BIRTH_DELAY", (0.0, 0.0))
     # The session looks at its clock often, so that minutes pass at once.
     monkeypatch.setattr("chiplink.mqtt.health.Health.interval", 0.01)
-    clock = Clock()
-    monkeypatch.setattr("chiplink.mqtt.session.time", clock)
-    return Replay(clock)
+    return Replay(Clock())
 
 
 async def test_the_transcript(replay: Replay) -> None:

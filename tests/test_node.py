@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from chiplink.catalog import CHIPS, Kind, Row, ValueType
-from chiplink.exceptions import BusyError, Code, UnsupportedCharactersError
+from chiplink.exceptions import BusyError, ClosedError, Code, UnsupportedCharactersError
 from chiplink.model import (
     Availability,
     CommandRequest,
     DeviceEvent,
+    LinkData,
+    LinkInfo,
+    LinkPhase,
+    LinkState,
     Outcome,
     Phase,
     Result,
     StateUpdate,
 )
 from chiplink.node import Node
+from mqtt.mqtt_support import FakeLink
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -28,7 +33,7 @@ if TYPE_CHECKING:
 
 DEADLINE = 20
 
-Said = StateUpdate | DeviceEvent | Availability | Result
+Said = StateUpdate | DeviceEvent | Availability | Result | LinkState | LinkInfo | LinkData
 
 
 class FakeDevice:
@@ -47,6 +52,8 @@ class FakeDevice:
                 name="type",
             )
         }
+        self.links: Mapping[str, FakeLink] = {}
+        self.asked: list[CommandRequest] = []
         self.answers: dict[CommandValue, Exception] = {}
         self.expect_ms = 0
         self.left_alone = 0
@@ -67,6 +74,7 @@ class FakeDevice:
         self._emit(emission)
 
     def execute(self, request: CommandRequest, started: Started) -> Awaitable[Outcome]:
+        self.asked.append(request)
         started(self.expect_ms)
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         if request.value in self.answers:
@@ -101,6 +109,15 @@ class FakeSink:
     def result(self, result: Result) -> None:
         self._note(result)
 
+    def link_state(self, state: LinkState) -> None:
+        self._note(state)
+
+    def link_info(self, info: LinkInfo) -> None:
+        self._note(info)
+
+    def link_data(self, data: LinkData) -> None:
+        self._note(data)
+
     def _note(self, said: Said) -> None:
         self.said.append(said)
         self._changed.set()
@@ -119,6 +136,7 @@ class FakeSink:
 class Bench:
     def __init__(self) -> None:
         self.kvm, self.lan = FakeDevice("kvm"), FakeDevice("lan")
+        self.lan.links = {"plc": FakeLink("plc"), "srv": FakeLink("srv", "tcp-server", True)}
         self.node = Node([self.kvm, self.lan])
         self.sink = FakeSink()
         self.node.add_sink(self.sink)
@@ -302,7 +320,7 @@ async def test_the_last_error_of_another_device_stays(bench: Bench) -> None:
 async def test_waiting_counts_each_device(bench: Bench) -> None:
     for _ in range(3):
         bench.node.submit(CommandRequest("kvm", "type", "endless"))
-    assert bench.node.waiting() == {"kvm": 2, "lan": 0}
+    assert bench.node.waiting() == {"kvm": 2, "lan": 0, "lan/link/plc": 0, "lan/link/srv": 0}
 
 
 async def test_unattended_reaches_every_device(bench: Bench) -> None:
@@ -318,3 +336,157 @@ async def test_the_end_reaches_every_device_and_answers_every_command(bench: Ben
     assert (bench.kvm.ended, bench.lan.ended) == (True, True)
     answers = {result.id: result.error for result in bench.sink.results if result.error}
     assert answers == {"x": Code.CANCELLED, "y": Code.CANCELLED}
+
+
+# Links
+
+
+def data(taken: list[str], name: str = "a") -> LinkData:
+    return LinkData("lan", "plc", name.encode(), taken=lambda: taken.append(name))
+
+
+def ask_link(bench: Bench, word: str, value: CommandValue, link: str = "plc") -> None:
+    bench.node.submit(CommandRequest("lan", f"link/{link}/{word}", value, id="x"))
+
+
+async def test_links_are_closed_before_they_say_anything(bench: Bench) -> None:
+    assert bench.node.link_states == {
+        ("lan", "plc"): LinkPhase.CLOSED,
+        ("lan", "srv"): LinkPhase.CLOSED,
+    }
+    assert bench.node.link_infos == {}
+    bench.lan.say(LinkState("lan", "plc", LinkPhase.CLOSED))
+    assert bench.sink.said == []
+
+
+async def test_a_link_s_state_is_told_once_until_it_changes(bench: Bench) -> None:
+    open_, backoff = (LinkState("lan", "plc", p) for p in (LinkPhase.OPEN, LinkPhase.BACKOFF))
+    for state in (open_, open_, backoff, open_):
+        bench.lan.say(state)
+    assert bench.sink.said == [open_, backoff, open_]
+    assert bench.node.link_states["lan", "plc"] is LinkPhase.OPEN
+    assert bench.node.link_states["lan", "srv"] is LinkPhase.CLOSED
+
+
+async def test_the_newest_of_what_there_is_to_know_is_kept(bench: Bench) -> None:
+    infos = [LinkInfo("lan", "plc", {"rx_bytes": number}) for number in (1, 2)]
+    for info in infos:
+        bench.lan.say(info)
+    assert bench.sink.said == infos
+    assert bench.node.link_infos == {("lan", "plc"): {"rx_bytes": 2}}
+
+
+async def test_data_nobody_wants_is_taken_at_once() -> None:
+    device, taken = FakeDevice("lan"), list[str]()
+    node = Node([device])
+    task = asyncio.create_task(node.run())
+    await device.begun.wait()
+    device.say(data(taken))
+    assert taken == ["a"]
+    task.cancel()
+    await asyncio.wait([task], timeout=DEADLINE)
+
+
+async def test_data_is_taken_when_the_last_sink_has_taken_it(bench: Bench) -> None:
+    other, taken = FakeSink(), list[str]()
+    bench.node.add_sink(other)
+    bench.lan.say(data(taken))
+    (first,), (second,) = bench.sink.said, other.said
+    assert first == second == data(taken)
+    assert isinstance(first, LinkData)
+    assert isinstance(second, LinkData)
+    second.taken()
+    second.taken()
+    assert taken == []
+    first.taken()
+    assert taken == ["a"]
+    for said in (first, second):
+        said.taken()
+    assert taken == ["a"]
+
+
+async def test_a_sink_that_comes_later_holds_nothing_back(bench: Bench) -> None:
+    taken: list[str] = []
+    bench.lan.say(data(taken))
+    bench.node.add_sink(FakeSink())
+    (said,) = bench.sink.said
+    assert isinstance(said, LinkData)
+    said.taken()
+    assert taken == ["a"]
+
+
+async def test_a_sink_that_fails_holds_nothing_back(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing(FakeSink):
+        def link_data(self, data: LinkData) -> None:
+            raise ZeroDivisionError
+
+    last, taken = FakeSink(), list[str]()
+    bench.node.add_sink(Failing())
+    bench.node.add_sink(last)
+    bench.lan.say(data(taken))
+    for said in (*bench.sink.said, *last.said):
+        assert isinstance(said, LinkData)
+        said.taken()
+    assert taken == ["a"]
+    assert "lan: data of link plc was lost" in caplog.text
+
+
+async def test_a_link_s_commands_reach_its_device_as_they_are(bench: Bench) -> None:
+    request = CommandRequest("lan", "link/srv/tx", b"hi", id="x", peer="192.0.2.7:502")
+    bench.node.submit(request)
+    await bench.sink.until(lambda: bench.sink.results)
+    assert bench.lan.asked == [request]
+    assert bench.lan.asked[0] is request
+    assert (bench.sink.results[0].key, bench.sink.results[0].id) == ("link/srv/tx", "x")
+    assert bench.kvm.asked == []
+
+
+async def test_a_full_link_holds_up_neither_another_nor_its_device(bench: Bench) -> None:
+    for _ in range(40):
+        bench.node.submit(CommandRequest("lan", "link/plc/tx", "endless"))
+    assert bench.node.waiting()["lan/link/plc"] == 32
+    bench.sink.said.clear()
+    ask_link(bench, "tx", b"hi", "srv")
+    bench.node.submit(CommandRequest("lan", "type", "a"))
+    await bench.sink.until(lambda: len(bench.sink.results) == 2)
+    assert {result.key: result.error for result in bench.sink.results} == {
+        "link/srv/tx": None,
+        "type": None,
+    }
+
+
+async def test_an_unknown_link_is_answered(bench: Bench) -> None:
+    for key in ("link/other/tx", "link/", "link/plc/rx"):
+        bench.node.submit(CommandRequest("lan", key, b"hi", id="x"))
+    bench.node.submit(CommandRequest("attic", "link/plc/tx", b"hi"))
+    assert [result.error for result in bench.sink.results] == [Code.UNKNOWN_KEY] * 4
+    assert [result.detail for result in bench.sink.results] == [
+        "lan has no link 'other'",
+        "lan has no link ''",
+        "'link/plc/rx' is no command of lan",
+        "there is no device 'attic'",
+    ]
+    assert bench.lan.asked == []
+
+
+async def test_a_link_s_error_is_not_its_device_s(bench: Bench) -> None:
+    bench.node.states["lan", "last_error"] = "earlier"
+    bench.lan.answers[b"bad"] = ClosedError("the link is not open")
+    ask_link(bench, "tx", b"bad")
+    await bench.sink.until(lambda: bench.sink.results)
+    assert bench.sink.results[0].error is Code.CLOSED
+    bench.node.submit(CommandRequest("lan", "link/plc/tx", b"good"))
+    await bench.sink.until(lambda: len(bench.sink.results) == 2)
+    assert bench.node.states["lan", "last_error"] == "earlier"
+
+
+async def test_the_end_answers_what_waits_for_links(bench: Bench) -> None:
+    ask_link(bench, "tx", "endless")
+    ask_link(bench, "tx", "endless", "srv")
+    await bench.stop()
+    assert sorted((result.key, result.error) for result in bench.sink.results) == [
+        ("link/plc/tx", Code.CANCELLED),
+        ("link/srv/tx", Code.CANCELLED),
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -24,6 +25,7 @@ _UINT32S = ffi.typeof("uint32_t[]")
 _feed = lib.cl_ch9329_feed
 _flush = lib.cl_ch9329_flush
 _pending = lib.cl_ch9329_pending
+_spi_run = lib.cl_spi_run
 
 _ERRORS = {
     lib.CL_E_ARGUMENT: "a needed argument is missing",
@@ -232,6 +234,168 @@ def ch392_segments(command: bytes, gap: int, turn: int) -> list[tuple[int, int, 
     out = ffi.new("cl_ch392_segment_t[]", lib.CL_CH392_SEGMENTS_MAX)
     count = _checked(lib.cl_ch392_segments(command, len(command), gap, turn, out, len(out)))
     return [(part.offset, part.length, bool(part.reads), part.gap) for part in out[0:count]]
+
+
+class At:
+    """A cl_at_t that reports what a modem sends as tuples: a CL_AT_ kind, and bytes.
+
+    A payload's pieces are joined; in transparent mode they are not.
+    """
+
+    __slots__ = ("_buffer", "_modem", "_out", "_parts", "_used", "_views", "_words")
+
+    def __init__(self) -> None:
+        self._modem = ffi.new("cl_at_t *")
+        self._used = ffi.new("size_t *")
+        self._out = ffi.new("cl_frame_t[]", FRAMES_PER_CALL)
+        self._buffer = ffi.buffer(self._modem)  # offsets count from the struct; keeps it alive
+        descriptors = memoryview(ffi.buffer(self._out))
+        size = _AT_DESCRIPTOR.size
+        self._views = [descriptors[: count * size] for count in range(FRAMES_PER_CALL + 1)]
+        self._words = descriptors.cast("B").cast("i")
+        self._parts: list[bytes] = []  # of a payload that is not complete
+        lib.cl_at_init(self._modem)
+
+    def expect(self, *, prompt: bool = False, read: bool = False, raw: bool = False) -> None:
+        """Say what the command about to be sent produces; without arguments, only lines.
+
+        A prompt, a CIPRXGET payload, or transparent mode, where all is payload.
+        """
+        lib.cl_at_expect(
+            self._modem, prompt * _EXPECT_PROMPT + read * _EXPECT_READ + raw * _EXPECT_RAW
+        )
+
+    def feed(self, data: bytes) -> list[tuple[int, bytes]]:
+        """Take in bytes, cut anywhere; return what they complete, in order."""
+        size = len(data)
+        count = _at_feed(self._modem, data, size, self._used, self._out, FRAMES_PER_CALL)
+        if count < FRAMES_PER_CALL - 1:  # then all was taken, at.h says
+            return self._frames(count, data) if count else []
+        frames = self._frames(count, data)
+        while self._used[0] < size:
+            data = data[self._used[0] :]
+            size = len(data)
+            count = _at_feed(self._modem, data, size, self._used, self._out, FRAMES_PER_CALL)
+            frames += self._frames(count, data) if count else []
+        return frames
+
+    def flush(self) -> list[tuple[int, bytes]]:
+        """Give up what is incomplete; a payload comes as TORN with the bytes there are."""
+        count = lib.cl_at_flush(self._modem, self._out, FRAMES_PER_CALL)
+        return self._frames(count, b"") if count else []
+
+    @property
+    def pending(self) -> int:
+        """The bytes that an incomplete line has, or that are still to come of a payload."""
+        waiting: int = lib.cl_at_pending(self._modem)
+        return waiting
+
+    def _frames(self, count: int, data: bytes) -> list[tuple[int, bytes]]:
+        words = self._words
+        rows = _at_descriptors(self._views[count])
+        if words[_KIND_AT] >= _AT_KEPT:  # only the first can be
+            offset, length, kind = next(rows)
+            frames = [(kind - _AT_KEPT, self._buffer[offset : offset + length])]
+            frames += [(kind, data[offset : offset + length]) for offset, length, kind in rows]
+        else:
+            frames = [(kind, data[offset : offset + length]) for offset, length, kind in rows]
+        if self._parts or words[count * _WORDS - 1] == _AT_PART:  # only the last can be
+            self._join(frames, part=words[count * _WORDS - 1] == _AT_PART)
+        return frames
+
+    def _join(self, frames: list[tuple[int, bytes]], *, part: bool) -> None:
+        """Put the pieces kept before the first frame; keep the last if it is a piece itself."""
+        if self._parts:
+            kind, text = frames[0]
+            frames[0] = (kind, b"".join((*self._parts, text)))
+            self._parts.clear()
+        if part:
+            self._parts.append(frames.pop()[1])
+
+
+def at_data(data: bytes, *, escapes: bool) -> bytes:
+    """Return data and Ctrl-Z as sent behind a prompt; ValueError for what cannot be carried."""
+    out = ffi.new(_BYTES, lib.CL_AT_DATA_MAX)
+    size = lib.cl_at_data(data, len(data), escapes, out, len(out))
+    return bytes(ffi.buffer(out, _checked(size)))
+
+
+AT_LINE_MAX: int = lib.CL_AT_LINE_MAX
+AT_PAYLOAD_MAX: int = lib.CL_AT_PAYLOAD_MAX
+AT_SEND_MAX: int = lib.CL_AT_SEND_MAX
+_at_feed = lib.cl_at_feed
+_EXPECT_PROMPT: int = lib.CL_AT_EXPECT_PROMPT
+_EXPECT_READ: int = lib.CL_AT_EXPECT_READ
+_EXPECT_RAW: int = lib.CL_AT_EXPECT_RAW
+_AT_KEPT: int = lib.CL_AT_KEPT
+_AT_PART: int = lib.CL_AT_PART
+_AT_DESCRIPTOR = Struct("=IIi4x")  # the kind says what the status does
+_at_descriptors = _AT_DESCRIPTOR.iter_unpack
+_WORDS = 4  # of a descriptor
+_KIND_AT = 2
+
+
+SPI_SPEED_MAX: int = lib.CL_SPI_SPEED_MAX
+SPI_GAPLESS_MAX: int = lib.CL_SPI_GAPLESS_MAX
+SPI_GAP_MAX: int = lib.CL_SPI_GAP_MAX
+SPI_BUFSIZ_MIN: int = lib.CL_SPI_BUFSIZ_MIN
+
+SPI_COMMANDS = 64
+SPI_REPLIES = 16 * CH392_STREAM_MAX
+"""Commands, and bytes of their replies, that one call of Spi.run takes."""
+
+
+class Spi:
+    """An open cl_spi_t; one thread at a time. The calls block without the interpreter lock.
+
+    `settings` are cl_spi_settings_t's members in order. ValueError: one is outside its bounds.
+    OSError: the system refuses; its number is that of spi.h's list.
+    """
+
+    __slots__ = ("_device", "_out", "_replies", "_sizes", "max_read", "max_write")
+
+    def __init__(self, path: bytes, settings: tuple[int, ...]) -> None:
+        self._device = ffi.new("cl_spi_t *")
+        self._out = ffi.new(_BYTES, SPI_REPLIES)
+        self._replies = ffi.buffer(self._out)
+        self._sizes = ffi.new(_UINT32S, SPI_COMMANDS)
+        given = ffi.new("cl_spi_settings_t *", settings)
+        self._raise(lib.cl_spi_open(self._device, path, given))
+        self.max_write: int = lib.cl_spi_max_write(given)
+        self.max_read: int = lib.cl_spi_max_read(given)
+
+    def run(self, commands: Sequence[bytes]) -> list[bytes]:
+        """Carry commands out, each in a chip select of its own, and return their replies.
+
+        ValueError: one is none of the table's, or there are too many; nothing was sent then.
+        OSError: `done` of them were carried out, perhaps one more.
+        """
+        count = len(commands)
+        if count > SPI_COMMANDS:
+            raise ValueError(f"{count} commands at once; at most {SPI_COMMANDS}")
+        lengths = ffi.new(_UINT32S, [len(command) for command in commands])
+        arguments = b"".join(commands), lengths, count, self._out, SPI_REPLIES, self._sizes
+        self._raise(_spi_run(self._device, *arguments))
+        replies, at = [], 0
+        for size in self._sizes[0:count]:
+            replies.append(self._replies[at : at + size])
+            at += size
+        return replies
+
+    @property
+    def done(self) -> int:
+        """How many commands the last run carried out."""
+        done: int = self._device.done
+        return done
+
+    def close(self) -> None:
+        """Close the device; harmless when closed."""
+        lib.cl_spi_close(self._device)
+
+    def _raise(self, result: int) -> None:
+        if result == lib.CL_E_SYSTEM:
+            raise OSError(self._device.error, os.strerror(self._device.error))
+        _checked(result)
 
 
 def hid_keyboard(address: int, modifiers: int, usages: bytes) -> bytes:

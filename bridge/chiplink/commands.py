@@ -1,4 +1,4 @@
-"""Commands waiting for one device: bounded, one at a time, each answered exactly once.
+"""Commands waiting for a device or a link: bounded, one at a time, each answered exactly once.
 
 An id makes a command idempotent: QoS 1 repeats messages, so what came under the same
 id within a minute is answered from memory and not carried out again.
@@ -15,8 +15,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from chiplink.catalog.link import CLOSE, link_rows
 from chiplink.exceptions import (
     CancelledCommandError,
+    ClosedError,
     CommandError,
     DuplicateError,
     ExpiredError,
@@ -27,15 +29,19 @@ from chiplink.exceptions import (
 from chiplink.model import CommandRequest, Outcome, Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from chiplink.catalog import Row
     from chiplink.driver.device import Device
-    from chiplink.model import Result
+    from chiplink.model import CommandValue, Result
 
 _LOG = logging.getLogger(__name__)
 
 MAX_WAITING = 32
-"""Commands that may wait for a device."""
+"""Commands that may wait for a device, and for each of its links."""
+
+MAX_WAITING_DATA = 256 * 1024
+"""Bytes that may wait for a link."""
 
 MAX_URGENT = 8
 """Commands that overtake and may run at once."""
@@ -44,7 +50,7 @@ MEMORY = 60.0
 """Seconds an id is remembered."""
 
 MAX_REMEMBERED = 1024
-"""Ids remembered for a device; beyond, the oldest is forgotten early."""
+"""Ids remembered in a line; beyond, the oldest is forgotten early."""
 
 _Begun = tuple[CommandRequest, Awaitable[Outcome]]
 """A command that runs, and what waits for its end."""
@@ -54,18 +60,27 @@ SLOW_MS = 1000
 
 
 class CommandLine:
-    """The queue in front of one device; `report` gets every Result."""
+    """The queue in front of one device; `report` gets every Result.
 
-    def __init__(self, device: Device, report: Callable[[Result], None]) -> None:
+    `rows` are the commands it takes, by key: the device's own unless others are given.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        report: Callable[[Result], None],
+        rows: Mapping[str, Row] | None = None,
+    ) -> None:
         self._device = device
         self._report = report
+        self._rows = device.rows if rows is None else rows
         self._waiting: deque[CommandRequest] = deque()
         self._arrived = asyncio.Event()
         self._changed = asyncio.Event()
         self._running: _Begun | None = None
         self._serving = False
         self._ended = False
-        self._urgent: set[asyncio.Task[None]] = set()
+        self._urgent: set[asyncio.Future[Outcome]] = set()
         self._seen: OrderedDict[str, _Memory] = OrderedDict()
 
     @property
@@ -123,7 +138,7 @@ class CommandLine:
     def _accept(self, request: CommandRequest) -> None:
         if self._ended:
             raise CancelledCommandError("chiplink is stopping")
-        row = self._device.rows.get(request.key)
+        row = self._rows.get(request.key)
         if row is None or not row.takes_commands:
             raise UnknownKeyError(f"{request.key!r} is no command of {request.device}")
         if row.urgent and row.urgent_value in (None, request.value):
@@ -131,46 +146,61 @@ class CommandLine:
             return
         if self._serving and self._running is None and not self._waiting:
             self._running = self._begin(request)
-        elif len(self._waiting) >= MAX_WAITING:
-            raise QueueFullError(f"{MAX_WAITING} commands are waiting for {request.device}")
         else:
+            self._check_room(request)
             self._waiting.append(request)
         self._arrived.set()
 
-    def _overtake(self, request: CommandRequest) -> None:
-        is_cancel = request.key == "cancel"
-        if len(self._urgent) >= MAX_URGENT * (1 + is_cancel):
-            raise QueueFullError(f"{MAX_URGENT} urgent commands are running already")
-        if is_cancel:
-            self._drop(CancelledCommandError("cancelled"))
-            self._device.abort()
-            if self._running is None:
-                self._finish(request, Outcome())
-                return
-        work = self._cancel(request) if is_cancel else self._carry_out(request)
-        task = asyncio.get_running_loop().create_task(work)
-        self._urgent.add(task)
-        task.add_done_callback(self._urgent.discard)
+    def _check_room(self, request: CommandRequest) -> None:
+        """Raise QueueFullError when `request` may not wait too."""
+        if len(self._waiting) >= MAX_WAITING:
+            raise QueueFullError(f"{MAX_WAITING} commands are waiting for {request.device}")
 
-    async def _cancel(self, request: CommandRequest) -> None:
-        """Answer when what was stopped has let go."""
-        try:
-            while self._running is not None:
-                await self._changed.wait()
-                self._changed.clear()
-        except asyncio.CancelledError:
+    def _emptied_by(self, request: CommandRequest) -> CommandError | None:
+        """Return why nothing that waits is carried out after this urgent request, if so."""
+        return CancelledCommandError("cancelled") if request.key == "cancel" else None
+
+    def _overtake(self, request: CommandRequest) -> None:
+        why = self._emptied_by(request)
+        # What empties the queue has room even when others fill their bound.
+        if len(self._urgent) >= MAX_URGENT * (1 + (why is not None)):
+            raise QueueFullError(f"{MAX_URGENT} urgent commands are running already")
+        if why is not None:
+            self._drop(why)
+        begun = self._stop(request) if request.key == "cancel" else self._begin(request)
+        if begun is None:
+            return
+        ending = asyncio.ensure_future(begun[1])
+        self._urgent.add(ending)
+        ending.add_done_callback(partial(self._overtook, request))
+
+    def _overtook(self, request: CommandRequest, ending: asyncio.Future[Outcome]) -> None:
+        self._urgent.discard(ending)
+        if ending.cancelled():
             self._finish(request, CancelledCommandError("chiplink is stopping"))
-            raise
-        self._finish(request, Outcome())
+        elif error := ending.exception():
+            self._fail(request, error)
+        else:
+            self._finish(request, ending.result())
+
+    def _stop(self, request: CommandRequest) -> _Begun | None:
+        """Stop what runs; None when nothing does."""
+        self._device.abort()
+        if self._running is None:
+            self._finish(request, Outcome())
+            return None
+        return request, self._stopped()
+
+    async def _stopped(self) -> Outcome:
+        """Wait until what was stopped has let go."""
+        while self._running is not None:
+            await self._changed.wait()
+            self._changed.clear()
+        return Outcome()
 
     def _drop(self, error: CommandError) -> None:
         while self._waiting:
             self._finish(self._waiting.popleft(), error)
-
-    async def _carry_out(self, request: CommandRequest) -> None:
-        begun = self._begin(request)
-        if begun is not None:
-            await self._complete(begun)
 
     def _begin(self, request: CommandRequest) -> _Begun | None:
         """Start a command; None when it has failed already."""
@@ -188,7 +218,12 @@ class CommandLine:
         request, ending = begun
         try:
             outcome = await ending
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or not task.cancelling():
+                # Not we were cancelled, but what the device waited for: a defect of its own.
+                self._fail(request, error)
+                return
             self._finish(request, CancelledCommandError("chiplink is stopping"))
             raise
         except Exception as error:  # noqa: BLE001 - the next command must still run
@@ -196,7 +231,7 @@ class CommandLine:
         else:
             self._finish(request, outcome)
 
-    def _fail(self, request: CommandRequest, error: Exception) -> None:
+    def _fail(self, request: CommandRequest, error: BaseException) -> None:
         if not isinstance(error, CommandError):
             _LOG.error("%s/%s failed", request.device, request.key, exc_info=error)
             error = InternalError("a defect of chiplink; see its log")
@@ -262,6 +297,25 @@ class CommandLine:
             del self._seen[name]
 
 
+class LinkLine(CommandLine):
+    """The queue in front of one link of `device`: bounded in bytes too; CLOSE empties it."""
+
+    def __init__(self, device: Device, link: str, report: Callable[[Result], None]) -> None:
+        super().__init__(device, report, link_rows(link))
+        self._name = f"{device.id}/{link}"
+
+    def _check_room(self, request: CommandRequest) -> None:
+        size = sum(_size(each.value) for each in (*self._waiting, request))
+        if len(self._waiting) >= MAX_WAITING or size > MAX_WAITING_DATA:
+            raise QueueFullError(
+                f"{len(self._waiting)} commands are waiting for {self._name}; at most"
+                f" {MAX_WAITING}, and {MAX_WAITING_DATA} bytes"
+            )
+
+    def _emptied_by(self, request: CommandRequest) -> CommandError | None:
+        return ClosedError("the link was closed by command") if request.value == CLOSE else None
+
+
 class _Memory:
     """What is kept of a command: never its text."""
 
@@ -273,5 +327,11 @@ class _Memory:
         self.result: Result | None = None
 
 
+def _size(value: CommandValue) -> int:
+    return len(value) if isinstance(value, bytes) else 0
+
+
 def _fingerprint(request: CommandRequest) -> int:
-    return hash((request.key, repr(request.value)))
+    value = request.value
+    kept = value if isinstance(value, bytes | str) else repr(value)
+    return hash((request.key, request.peer, type(value), kept))

@@ -13,23 +13,22 @@ from typing import TYPE_CHECKING
 
 from chiplink import logs
 from chiplink.config import load_config
-from chiplink.driver.ch9329 import Ch9329
+from chiplink.devices import chip_of, make_device
+from chiplink.driver.ch9329 import Ch9329Settings
 from chiplink.exceptions import ConfigError, LocalMisuseError
 from chiplink.metrics import Metrics
 from chiplink.mqtt.descriptor import descriptor
 from chiplink.mqtt.session import Session, SessionSettings
 from chiplink.node import Node
-from chiplink.ports import make_port
 from chiplink.sd_notify import Notifier
 from chiplink.state import StateFile, default_folder
 from chiplink.trace import TraceHub, socket_path
-from chiplink.transport.tap import TapPort
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from chiplink.config import Config
+    from chiplink.config import Config, DeviceConfig
     from chiplink.driver.device import Device
 
 _LOG = logging.getLogger(__name__)
@@ -40,17 +39,20 @@ STOP_DEADLINE = 5.0
 
 def make_devices(config: Config, state: StateFile, hub: TraceHub) -> list[Device]:
     """Return a driver for each device of the configuration."""
-    return [
-        Ch9329(
-            replace(device.settings, secrets=config.secrets),
-            TapPort(
-                make_port(device.port, "ch9329", device.port_text),
-                hub.tap(device.settings.id, "ch9329"),
-            ),
-            state.section(device.settings.id),
-        )
-        for device in config.devices
-    ]
+    return [_make_device(device, config, state, hub) for device in config.devices]
+
+
+def _make_device(device: DeviceConfig, config: Config, state: StateFile, hub: TraceHub) -> Device:
+    settings = device.settings
+    if isinstance(settings, Ch9329Settings):
+        settings = replace(settings, secrets=config.secrets)
+    return make_device(
+        settings,
+        device.port,
+        device.port_text,
+        state.section(settings.id),
+        hub.tap(settings.id, chip_of(settings)),
+    )
 
 
 def check_bridge(config: Config) -> None:

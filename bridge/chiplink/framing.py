@@ -223,3 +223,63 @@ def ch392_segments(command: bytes, *, gap: int, turn: int) -> list[Ch392Segment]
         Ch392Segment(b"" if reads else command[offset : offset + length], length * reads, pause)
         for offset, length, reads, pause in _core.ch392_segments(command, gap, turn)
     ]
+
+
+class AtKind(IntEnum):
+    """What a modem's bytes stand for; the numbers are at.h's."""
+
+    LINE = 0
+    """Any line that is none of the following."""
+    FINAL = 1
+    """OK, ERROR, +CME ERROR: …, +CMS ERROR: …"""
+    URC = 2
+    """A line that answers no command."""
+    SENDER = 3
+    """RECV FROM:…, whose payload comes next."""
+    PROMPT = 4
+    ECHO = 5
+    HEAD = 6
+    """The header of a payload; a PAYLOAD always follows, with perhaps no bytes."""
+    PAYLOAD = 7
+    JUNK = 8
+    """Bytes that are no line."""
+    BROKEN = 9
+    """A line that is too long, or was given up without its end."""
+    TORN = 10
+    """A PAYLOAD that was given up before it was whole."""
+
+
+AT_LINE = _core.AT_LINE_MAX
+"""Bytes of the longest line, with its end."""
+
+AT_PAYLOAD = _core.AT_PAYLOAD_MAX
+"""Bytes of the longest payload that a header may count."""
+
+AT_SEND = _core.AT_SEND_MAX
+"""Bytes of the longest CIPSEND of any model."""
+
+
+AtFrame = tuple[int, bytes]
+"""What a modem sent: an AtKind's number, and the text or payload without line ends.
+
+A plain tuple: members and a NamedTuple cost more than all the rest of a line.
+"""
+
+
+class AtFramer(_core.At):
+    """Cuts what a modem sends into lines, prompts and payloads; one thread may use it.
+
+    expect(prompt=, read=, raw=) tells of a command; feed(bytes) and flush() return list[AtFrame];
+    pending counts the bytes that wait, or are to come of a payload.
+    """
+
+    __slots__ = ()
+
+
+def at_data(data: bytes, *, escapes: bool) -> bytes:
+    """Return what is sent behind a prompt that has no length: the data and Ctrl-Z.
+
+    With `escapes` 1A, 1B and 03 each get an ETX; without, ValueError for 1A and 1B, which cannot
+    be carried. ValueError also for no data and for more than AT_SEND bytes.
+    """
+    return _core.at_data(data, escapes=escapes)

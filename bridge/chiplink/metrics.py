@@ -60,7 +60,7 @@ class NodeCounts(Protocol):
         """Whether each device answers."""
 
     def waiting(self) -> Mapping[str, int]:
-        """How many commands wait for each device."""
+        """How many commands wait, by device, and by `device/link/name`."""
 
 
 class Family(NamedTuple):
@@ -137,7 +137,7 @@ class Metrics:
             ({"device": name}, int(online)) for name, online in sorted(node.available.items())
         ]
         waiting: list[tuple[dict[str, str], float]] = [
-            ({"device": name}, count) for name, count in sorted(node.waiting().items())
+            (_labels(name), count) for name, count in sorted(node.waiting().items())
         ]
         queued: list[tuple[dict[str, str], float]] = [
             ({"queue": name}, count) for name, count in sorted(self._queues().items())
@@ -238,6 +238,12 @@ async def _discard(reader: asyncio.StreamReader) -> None:
     left = MAX_DISCARDED
     while left > 0 and (data := await reader.read(MAX_REQUEST)):
         left -= len(data)
+
+
+def _labels(name: str) -> dict[str, str]:
+    """Return what names a device, or one of its links."""
+    device, _word, link = name.partition("/link/")
+    return {"device": device, "link": link} if link else {"device": device}
 
 
 def _metric(kind: str, name: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from chiplink.exceptions import Code, CommandError
 
@@ -21,6 +21,10 @@ Json = None | Scalar | list["Json"] | dict[str, "Json"]
 
 CommandValue = Scalar | bytes | list[Json] | dict[str, Json] | None
 """A command's decoded payload; None is a button's press."""
+
+
+def _nobody_waits() -> None:
+    """Nothing is held back."""
 
 
 class Phase(StrEnum):
@@ -59,8 +63,54 @@ class Availability:
     reason: str = ""
 
 
+class LinkPhase(StrEnum):
+    """What a link is doing."""
+
+    CLOSED = "closed"
+    CONNECTING = "connecting"
+    OPEN = "open"
+    LISTENING = "listening"
+    BACKOFF = "backoff"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """`link` of `device` does this now."""
+
+    device: str
+    link: str
+    phase: LinkPhase
+
+
+@dataclass(frozen=True, slots=True)
+class LinkInfo:
+    """What there is to know about a link: peers, bytes each way, its last error."""
+
+    device: str
+    link: str
+    info: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkData:
+    """What arrived on a link; `peer`, `ip:port`, only where there may be several.
+
+    `taken` is to be called once, when it was delivered or given up: the link holds
+    back what comes next while too much is on its way.
+    """
+
+    device: str
+    link: str
+    data: bytes
+    peer: str = ""
+    taken: Callable[[], None] = field(default=_nobody_waits, compare=False)
+
+
 class CommandRequest(msgspec.Struct, frozen=True):
     """A command for `device`; `origin` is the sink's own and comes back in the result.
+
+    A link's commands have the keys `link/<name>/tx` and `link/<name>/set`; `peer`,
+    `ip:port`, says to whom of several.
 
     `received` and `expires_at` are on the clock of `time.monotonic()`, in seconds;
     waiting beyond `expires_at` fails the command. `id` is an idempotency key (SPEC.md,
@@ -75,6 +125,7 @@ class CommandRequest(msgspec.Struct, frozen=True):
     secure: bool = False
     received: float = 0.0
     origin: object = None
+    peer: str = ""
 
     def failed(self, error: CommandError, now: float) -> Result:
         """Return the result that says so."""

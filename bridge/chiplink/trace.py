@@ -21,14 +21,14 @@ import msgspec
 
 from chiplink import __version__
 from chiplink.exceptions import ChiplinkError
-from chiplink.framing import Ch9329Framer, Frame, FrameStatus, encode
-from chiplink.protocol.ch9329 import ERROR_REPLY, REPLY, Command
-from chiplink.protocol.ch9329_words import explain
+from chiplink.redaction import READERS
 from chiplink.state import default_folder
-from chiplink.transport.tap import Direction, Tap
+from chiplink.transport.tap import Tap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from chiplink.transport.tap import Direction
 
 MAX_READERS = 4
 MAX_WAITING = 256
@@ -138,12 +138,12 @@ class Story:
         self._device = device
         self._raw = raw
         self._clock = clock
-        self._words = {direction: READERS[chip]() for direction in Direction}
+        self._words = READERS[chip]()
 
     def take(self, direction: Direction, data: bytes) -> list[dict[str, Any]]:
         """Return what there is to tell of a chunk."""
         about = {"t": round(self._clock(), 6), "device": self._device, "dir": str(direction)}
-        frames = self._words[direction].feed(data)
+        frames = self._words.feed(direction, data)
         told: list[dict[str, Any]] = [{**about, "hex": data.hex()}] if self._raw else []
         return told + [{**about, "good": good, "words": words} for good, words in frames]
 
@@ -223,108 +223,3 @@ def _listening(path: Path) -> socket.socket:
 def _remove(path: Path) -> None:
     with contextlib.suppress(OSError):
         path.unlink()
-
-
-# Words without what was typed
-
-REDACTED: dict[int, str] = {
-    Command.SEND_KB_GENERAL_DATA: "keyboard report (redacted)",
-    Command.SEND_MY_HID_DATA: "custom HID report (redacted)",
-    Command.READ_MY_HID_DATA: "custom HID report (redacted)",
-    Command.GET_USB_STRING: "USB string (redacted)",
-    Command.SET_USB_STRING: "USB string (redacted)",
-}
-"""What is said instead of a content that people typed or chose."""
-
-SHOWN_COMMANDS = frozenset(
-    {
-        Command.GET_INFO,
-        Command.SEND_KB_MEDIA_DATA,
-        Command.SEND_MS_ABS_DATA,
-        Command.SEND_MS_REL_DATA,
-        Command.GET_PARA_CFG,
-        Command.SET_PARA_CFG,
-        Command.GET_USB_STRING,
-        Command.SET_DEFAULT_CFG,
-        Command.RESET,
-    }
-)
-SHOWN_REPLIES = frozenset({Command.GET_INFO, Command.GET_PARA_CFG})
-"""Commands and replies whose content tells nothing about anybody."""
-
-READ = frozenset({Command.READ_MY_HID_DATA, Command.GET_USB_STRING})
-"""Replies that bring a content; one byte of any other is a status."""
-
-_WHOLE = {
-    FrameStatus.OK: "",
-    FrameStatus.LONG: " (longer than it says)",
-    FrameStatus.HEADLESS: " (its first byte, 57H, is missing)",
-}
-_BAD = {
-    FrameStatus.BAD_SUM: "wrong checksum",
-    FrameStatus.BAD_LENGTH: "wrong length",
-    FrameStatus.GARBAGE: "not a frame",
-}
-
-
-class Ch9329Redacted:
-    """One direction of a CH9329's line in words that hold nothing of what people typed."""
-
-    def __init__(self) -> None:
-        self._framer = Ch9329Framer()
-
-    def feed(self, data: bytes) -> list[tuple[bool, str]]:
-        """Return a line for each frame that `data` completes, with whether it is good."""
-        return [_redacted(frame) for frame in self._framer.feed(data)]
-
-
-READERS = {"ch9329": Ch9329Redacted}
-"""For each chip, what turns one direction of its line into words."""
-
-
-def _redacted(frame: Frame) -> tuple[bool, str]:
-    if frame.status is FrameStatus.GARBAGE and not any(frame.payload):
-        return True, f"{len(frame.payload)} zero bytes: what the chip still waits for is over"
-    if frame.status is FrameStatus.UNKNOWN_COMMAND:
-        return True, "← the chip does not know the command"
-    if frame.status not in _WHOLE:
-        named = f"{_name(frame)}: " if frame.kind >= 0 else ""
-        return False, f"{named}{_BAD[frame.status]}, {len(frame.payload)} bytes (redacted)"
-    words = _shown(frame) if _is_harmless(frame) else None
-    if words is None:
-        content = REDACTED.get(_code(frame), f"{len(frame.payload)} bytes (redacted)")
-        words = f"{_name(frame)}: {content}"
-    return True, words + _WHOLE[frame.status]
-
-
-def _is_harmless(frame: Frame) -> bool:
-    code = _code(frame)
-    if frame.kind & ERROR_REPLY == ERROR_REPLY or not frame.payload:
-        return True
-    if frame.kind & REPLY:
-        is_status = len(frame.payload) == 1 and code not in READ
-        return is_status or code in SHOWN_REPLIES
-    return code in SHOWN_COMMANDS
-
-
-def _shown(frame: Frame) -> str | None:
-    """Return a frame's words; None for one whose length is not the document's."""
-    try:
-        lines = explain(encode(frame.address, frame.kind, frame.payload))
-    except ValueError:
-        return None
-    return lines[0][1] if len(lines) == 1 else None
-
-
-def _name(frame: Frame) -> str:
-    arrow = "←" if frame.kind & REPLY else "→"
-    code = _code(frame)
-    return f"{arrow} {code.name if isinstance(code, Command) else f'command {code:02X}H'}"
-
-
-def _code(frame: Frame) -> Command | int:
-    code = frame.kind & 0x3F
-    return Command(code) if code in _CODES else code
-
-
-_CODES = frozenset(int(command) for command in Command)

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import cpu, frames, latency, memory
+from tests.bench import at, cpu, frames, latency, memory, spi
 
-BENCHES = {"frames": frames.run, "latency": latency.run, "cpu": cpu.run, "memory": memory.run}
+BENCHES = {
+    "frames": frames.run,
+    "at": at.run,
+    "latency": latency.run,
+    "cpu": cpu.run,
+    "memory": memory.run,
+    "spi": spi.run,
+}
 
 
 def main() -> int:

@@ -58,11 +58,7 @@ class Desk:
         return [command for command in self.commands if command in WRITING]
 
     async def run(self, *arguments: str) -> Ended:
-        self._capsys.readouterr()
-        code = await asyncio.wait_for(asyncio.to_thread(_code, arguments), DEADLINE)
-        out, err = self._capsys.readouterr()
-        assert "Traceback" not in out + err
-        return Ended(code, out, err)
+        return await run_program(self._capsys, *arguments)
 
     async def configure(self, *arguments: str) -> Ended:
         return await self.run("configure", "--port", self.port, *arguments)
@@ -84,6 +80,15 @@ class Desk:
             self.commands.append(event.command)
         elif isinstance(event, events.Started) and event.cause == "reset":
             self.resets += 1
+
+
+async def run_program(capsys: pytest.CaptureFixture[str], *arguments: str) -> Ended:
+    """Run the command line in a thread."""
+    capsys.readouterr()
+    code = await asyncio.wait_for(asyncio.to_thread(_code, arguments), DEADLINE)
+    out, err = capsys.readouterr()
+    assert "Traceback" not in out + err
+    return Ended(code, out, err)
 
 
 def _code(arguments: tuple[str, ...]) -> int:

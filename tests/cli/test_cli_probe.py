@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 import pytest
+from cli_support import run_program
 
 from chiplink.cli import probe_command
+from chiplink.sim import Ch392Sim, Ch392Times, PtyLine
 from chiplink.sim.ch9329_params import FACTORY, Parameters
 
 if TYPE_CHECKING:
@@ -59,8 +62,31 @@ async def test_nothing_as_json(desk: Desk, sim: Ch9329Sim) -> None:
     assert ended.code == 1
     content = json.loads(ended.out)
     assert content["chip"] is None
-    (tried,) = content["tried"]
-    assert "SET pin is low" in tried
+    tried = content["tried"]
+    assert len(tried) == len(probe_command.PROBES)
+    assert "SET pin is low" in tried[0]
+    assert "no CH392 answers" in tried[1]
+
+
+async def test_a_ch392(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Found where a CH9329 was looked for in vain; before its INIT it knows no cable."""
+    chip = Ch392Sim(times=Ch392Times.instant())
+    try:
+        async with PtyLine(chip, link=tmp_path / "lan") as line:
+            port = f"{line.path}?baud=9600"
+            ended = await run_program(capsys, "probe", port, "--json")
+    finally:
+        chip.close()
+    assert ended.code == 0, ended
+    assert json.loads(ended.out) == {
+        "port": port,
+        "chip": "ch392",
+        "baud": 9600,
+        "firmware": "01h",
+        "mac": "84:c2:e4:00:03:92",
+        "phy": "disconnected",
+        "ip": str(IPv4Address(0)),
+    }
 
 
 async def test_other_chips_join_by_a_row(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,6 +102,7 @@ class Host:
             state_folder=self.at("/var/lib/chiplink"),
             built=NOW - 1000,
             listen=0.0,
+            has_gpiod=True,
         )
         for name, value in changes.items():
             setattr(context, name, value)

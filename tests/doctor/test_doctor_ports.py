@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 from doctor_host import BY_ID, DIALOUT, Host, all_well, the_one, user
@@ -245,6 +246,38 @@ def test_spi_is_off(host: Host) -> None:
     host.pi()
     found = the_one(host.find(spi.check), Level.FAIL)
     assert found.fix.startswith("sudo raspi-config nonint do_spi 0")
+    assert "/boot/firmware/config.txt has no dtparam=spi=on" in found.text
+
+
+def test_spi_is_on_in_the_file_alone(host: Host) -> None:
+    host.configure("spi:///dev/spidev0.0")
+    host.pi("dtparam=spi=on\n")
+    assert the_one(host.find(spi.check), Level.FAIL).fix.startswith("restart")
+
+
+def test_buffers_that_are_too_small(host: Host) -> None:
+    host.configure("spi:///dev/spidev0.0")
+    host.device("/dev/spidev0.0")
+    host.file(spi.BUFSIZ, "4096\n")
+    assert all_well(host.find(spi.check))
+    host.file(spi.BUFSIZ, "1024\n")
+    found = the_one(host.find(spi.check), Level.FAIL)
+    assert "1024 bytes; 2048 are needed" in found.text
+    assert "/boot/firmware/cmdline.txt" in found.fix
+
+
+def test_int_without_gpiod(host: Host) -> None:
+    host.configure("serial:///dev/ttyUSB0?int=gpiochip0:25")
+    host.device("/dev/gpiochip0")
+    assert host.find(spi.check) == []
+    found = the_one(host.find(spi.check, has_gpiod=False), Level.FAIL)
+    assert found.fix == f"pip --python {sys.executable} install 'gpiod>=2.1'"
+
+
+def test_int_on_a_chip_that_is_not_there(host: Host) -> None:
+    host.configure("serial:///dev/ttyUSB0?int=/dev/gpiochip4:25")
+    found = the_one(host.find(spi.check), Level.FAIL)
+    assert found.text == "device.kvm.port: /dev/gpiochip4 is not there"
 
 
 def test_another_spi_device(host: Host) -> None:

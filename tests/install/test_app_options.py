@@ -17,8 +17,11 @@ from chiplink import __version__
 from chiplink.catalog import CHIPS
 from chiplink.cli import app_command
 from chiplink.config import Mode, check_config, load_config
+from chiplink.config.stacks import CH392
 from chiplink.driver.arming import ArmedMode
+from chiplink.driver.sockets import Kind
 from chiplink.exceptions import ConfigError
+from chiplink.protocol.ch392_profile import PROFILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +41,8 @@ SERVICE = {
 }
 
 KVM = {"name": "kvm", "chip": "ch9329", "port": "/dev/ttyUSB0"}
+LAN = {"name": "lan", "chip": "ch392", "port": "/dev/ttyUSB1"}
+PLC = {"device": "lan", "name": "plc", "kind": "tcp-client", "remote": "192.168.1.50:502"}
 
 
 class Form:
@@ -127,6 +132,46 @@ def test_the_form_becomes_a_configuration(form: Form, capsys: pytest.CaptureFixt
     assert config.devices[0].port.baud == 9600
     assert config.devices[0].settings.screen == (1920, 1080)
     assert capsys.readouterr().out == "debug\n"
+
+
+def test_links_become_tables_of_their_devices(form: Form) -> None:
+    device = {**LAN, "dhcp": False, "ip": "10.0.0.2", "netmask": "255.0.0.0", "profile": "ch392t"}
+    door = {
+        "device": "lan",
+        "name": "door",
+        "kind": "tcp-server",
+        "local": 5000,
+        "peers": 2,
+        "allow": ["10.0.0.0/8"],
+        "open": False,
+        "remote": "",
+    }
+    plc = {**PLC, "remote": "10.0.0.5:502", "allow": [], "keep_alive_idle": 30.5, "ttl": None}
+    tables = form.tables(devices=[device], links=[plc, door])
+    assert tables["device"]["lan"] == {
+        "chip": "ch392",
+        "port": "/dev/ttyUSB1",
+        "dhcp": False,
+        "ip": "10.0.0.2",
+        "netmask": "255.0.0.0",
+        "profile": "ch392t",
+        "link": {
+            "plc": {
+                "kind": "tcp-client",
+                "remote": "10.0.0.5:502",
+                "keep_alive": {"idle": 30.5},
+            },
+            "door": {
+                "kind": "tcp-server",
+                "local": 5000,
+                "peers": 2,
+                "allow": ["10.0.0.0/8"],
+                "open": False,
+            },
+        },
+    }
+    (found,) = load_config(form.out / "chiplink.toml").devices
+    assert [link.id for link in found.settings.links] == ["plc", "door"]
 
 
 def test_only_the_owner_may_read_what_was_written(form: Form) -> None:
@@ -221,6 +266,26 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"devices": [KVM], "secrets": [{"name": "desk", "value": ""}]},
         "secrets[1].value: missing; it is what desk types",
     ),
+    "link without a device": (
+        {"devices": [LAN], "links": [{"name": "plc"}]},
+        "links[1].device: there is no such device; known: lan",
+    ),
+    "link of another device": (
+        {"devices": [LAN], "links": [{**PLC, "device": "lam"}]},
+        "links[1].device: there is no such device; did you mean 'lan'?",
+    ),
+    "link without a name": (
+        {"devices": [LAN], "links": [{**PLC, "name": ""}]},
+        "links[1].name: missing; write 1 to 32 of a-z 0-9 _",
+    ),
+    "link twice": (
+        {"devices": [LAN], "links": [PLC, PLC]},
+        "links[2].name: 'plc' is another link's of lan already",
+    ),
+    "no list of links": (
+        {"devices": [LAN], "links": "x"},
+        "links: expected a list of entries with names and values",
+    ),
     "secret twice": (
         {"devices": [KVM], "secrets": [{"name": "a", "value": "b"}, {"name": "a", "value": "c"}]},
         "secrets[2].name: a is another secret's already",
@@ -229,6 +294,14 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "chip": (
         {"devices": [{**KVM, "chip": "ch9328"}]},
         "device.kvm.chip: unknown chip 'ch9328'; did you mean 'ch9329'?",
+    ),
+    "link": (
+        {"devices": [LAN], "links": [{**PLC, "remote": "plc"}]},
+        "device.lan.link.plc.remote: 'plc' has no port",
+    ),
+    "link of a keyboard": (
+        {"devices": [KVM], "links": [{**PLC, "device": "kvm"}]},
+        "device.kvm.link: unknown key",
     ),
     "layout": (
         {"devices": [{**KVM, "layout": "klingon"}]},
@@ -401,17 +474,18 @@ def test_the_form_is_what_the_program_knows(config: dict[str, Any]) -> None:
     schema = config["schema"]
     assert set(schema) == set(app_command.OPTIONS)
     assert set(config["options"]) <= set(schema)
-    (device,) = schema["devices"]
+    (device,), (link,) = schema["devices"], schema["links"]
     assert choices(device["chip"]) == set(CHIPS)
+    assert choices(device["profile"]) == set(PROFILES)
+    assert choices(link["kind"]) == {str(kind) for kind in Kind}
     assert choices(device["armed"]) == {str(mode) for mode in ArmedMode}
     assert choices(schema["homeassistant_mode"]) == {str(mode) for mode in Mode}
     assert choices(schema["log_level"]) == set(app_command.LOG_LEVELS)
     assert config["version"] == __version__
 
 
-def test_the_form_can_be_filled_in_wholly(form: Form, config: dict[str, Any]) -> None:
-    """Every field of a device is one that the configuration takes."""
-    values = {
+FILLED = [
+    {
         "name": "kvm",
         "chip": "ch9329",
         "port": "/dev/ttyUSB0",
@@ -424,10 +498,57 @@ def test_the_form_can_be_filled_in_wholly(form: Form, config: dict[str, Any]) ->
         "pace_ms": 12,
         "max_text": 100,
         "address": 0,
-    }
-    (device,) = config["schema"]["devices"]
-    assert set(values) == set(device) - {"port_url"}
-    form.tables(**{**config["options"], "devices": [values]})
+    },
+    {
+        "name": "lan",
+        "chip": "ch392",
+        "port_url": "serial:///dev/ttyS0",
+        "profile": "ch392f",
+        "dhcp": False,
+        "ip": "10.0.0.2",
+        "netmask": "255.0.0.0",
+        "gateway": "10.0.0.1",
+    },
+]
+FILLED_LINKS = [
+    {
+        **PLC,
+        "local": 4000,
+        "open": True,
+        "ttl": 64,
+        "keep_alive_idle": 30.0,
+        "keep_alive_interval": 10.0,
+        "keep_alive_count": 3,
+        "receive_blocks": 3,
+        "send_blocks": 1,
+    },
+    {
+        "device": "lan",
+        "name": "door",
+        "kind": "tcp-server",
+        "local": 5000,
+        "peers": 1,
+        "allow": ["10.0.0.0/8"],
+    },
+    {"device": "lan", "name": "raw", "kind": "ipraw", "remote": "10.0.0.5", "protocol": 253},
+]
+
+
+def test_the_form_can_be_filled_in_wholly(form: Form, config: dict[str, Any]) -> None:
+    """Every field of a device and of a link is one that the configuration takes."""
+    (device,), (link,) = config["schema"]["devices"], config["schema"]["links"]
+    assert {key for item in FILLED for key in item} == set(device)
+    assert {key for item in FILLED_LINKS for key in item} == set(link)
+    form.tables(**{**config["options"], "devices": FILLED, "links": FILLED_LINKS})
+
+
+def test_no_bound_of_the_form_forbids_what_is_right(config: dict[str, Any]) -> None:
+    (link,) = config["schema"]["links"]
+    assert link["peers"] == f"int(1,{CH392.peers_max})?"
+    assert link["ttl"] == f"int(1,{CH392.ttl_max})?"
+    assert CH392.buffers is not None
+    most = CH392.buffers.blocks - 1
+    assert link["receive_blocks"] == link["send_blocks"] == f"int(1,{most})?"
 
 
 # What supervisor/apps/options.py takes (Home Assistant Supervisor).
@@ -470,8 +591,9 @@ def test_every_field_has_words(config: dict[str, Any], language: str) -> None:
 
 def test_the_document_names_every_option(config: dict[str, Any]) -> None:
     text = (APP / "DOCS.md").read_text()
-    (device,) = config["schema"]["devices"]
-    assert [key for key in [*config["schema"], *device] if f"`{key}`" not in text] == []
+    (device,), (link,) = config["schema"]["devices"], config["schema"]["links"]
+    named = [*config["schema"], *device, *link]
+    assert [key for key in named if f"`{key}`" not in text] == []
     assert f"## {config['version']}" in (APP / "CHANGELOG.md").read_text()
 
 

@@ -15,12 +15,17 @@ from chiplink.mqtt.message import Incoming, Message, Subscription
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pytest
-
     from chiplink.mqtt.url import Broker
 
 DEADLINE = 20
 """Seconds after which a test that hangs fails."""
+
+
+@dataclass
+class FakeLink:
+    id: str
+    kind: str = "tcp-client"
+    several: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ Said = Message | Subscribing | Unsubscribing | Stopping
 
 
 class FakeConnection:
-    """Notes what the session says; `deliver` is how the broker speaks.
+    """Notes what the session says; `deliver` is how the broker speaks; `made` is the newest.
 
     `acknowledges`, `grants` and `echoes` are what the broker does by itself; `takes` bounds
     the messages that wait for their acknowledgement.
@@ -193,8 +198,3 @@ class FakeConnection:
             while not condition():
                 self._changed.clear()
                 await self._changed.wait()
-
-
-def install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give sessions a FakeConnection; the newest is FakeConnection.made."""
-    monkeypatch.setattr("chiplink.mqtt.session.Connection", FakeConnection)

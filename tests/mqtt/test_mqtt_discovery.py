@@ -10,8 +10,12 @@ import pytest
 
 from chiplink import __version__
 from chiplink.catalog import CHIPS, Chip, Kind, Row, ValueType
+from chiplink.catalog.link import LINK_STATE
+from chiplink.model import LinkPhase
 from chiplink.mqtt.discovery import Discovery
 from chiplink.mqtt.topics import Topics
+from chiplink.mqtt.tree import MAX_PAYLOAD
+from mqtt.mqtt_support import FakeLink
 
 ORIGIN = {
     "name": "chiplink",
@@ -77,7 +81,7 @@ COMPONENT_KEYS = {
 PLATFORM_KEYS = {
     "binary_sensor": {"state_topic", "payload_on", "payload_off"},
     "sensor": {"state_topic", "options", "value_template"},
-    "switch": {"state_topic", "command_topic", "payload_on", "payload_off"},
+    "switch": {"state_topic", "command_topic", "payload_on", "payload_off", "value_template"},
     "button": {"command_topic", "payload_press"},
     "select": {"state_topic", "command_topic", "options"},
     "notify": {"command_topic"},
@@ -97,6 +101,7 @@ class FakeDevice:
     title: str = "Desk"
     chip: Chip = CHIPS["ch9329"]
     extra: tuple[Row, ...] = ()
+    links: dict[str, FakeLink] = field(default_factory=dict)
     rows: dict[str, Row] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -219,6 +224,22 @@ def test_a_select_with_a_state_and_no_hurry() -> None:
     }
 
 
+def test_a_state_with_a_button_beside_it() -> None:
+    row = CHIPS["ch392"].row("dhcp")
+    assert row is not None
+    shown = {"icon": "mdi:ip-network-outline", "entity_category": "diagnostic"}
+    assert component("dhcp", row) == common("sensor", "dhcp", "DHCP") | shown | {
+        "device_class": "enum",
+        "state_topic": "chiplink/cellar/kvm/dhcp",
+        "options": ["off", "asking", "bound", "failed"],
+    }
+    assert component("dhcp_button", row) == common("button", "dhcp_button", "New lease") | shown | {
+        "command_topic": "chiplink/cellar/kvm/dhcp/set",
+        "message_expiry_interval": 30,
+        "payload_press": "PRESS",
+    }
+
+
 def test_an_event() -> None:
     assert component("hid_in") == common(
         "event", "hid_in", "Custom HID received", enabled=False
@@ -240,6 +261,79 @@ def test_a_number() -> None:
         "step": 0.5,
         "mode": "box",
     }
+
+
+# Links
+
+
+def with_links(*links: FakeLink) -> dict[str, Any]:
+    device = FakeDevice(links={link.id: link for link in links})
+    made: dict[str, Any] = json.loads(discovery().device(device))
+    return made
+
+
+def test_a_link_s_state() -> None:
+    made = with_links(FakeLink("plc"))["components"]["link-plc-state"]
+    assert made == common("sensor", "link-plc-state", "Link plc state") | {
+        "icon": "mdi:lan",
+        "entity_category": "diagnostic",
+        "device_class": "enum",
+        "state_topic": "chiplink/cellar/kvm/link/plc/state",
+        "options": ["closed", "connecting", "open", "listening", "backoff"],
+    }
+
+
+def test_a_link_s_switch() -> None:
+    made = with_links(FakeLink("plc"))["components"]["link-plc-set"]
+    assert made == common("switch", "link-plc-set", "Link plc") | {
+        "icon": "mdi:lan-connect",
+        "entity_category": "config",
+        "state_topic": "chiplink/cellar/kvm/link/plc/state",
+        "value_template": "{{ 'CLOSE' if value == 'closed' else 'OPEN' }}",
+        "command_topic": "chiplink/cellar/kvm/link/plc/set",
+        "payload_on": "OPEN",
+        "payload_off": "CLOSE",
+    }
+
+
+def test_the_phases_are_those_of_the_model() -> None:
+    assert list(LINK_STATE.options or ()) == [str(phase) for phase in LinkPhase]
+
+
+def test_links_come_after_the_rows_and_are_known_to_home_assistant() -> None:
+    made = with_links(FakeLink("plc"), FakeLink("srv", "tcp-server", several=True))["components"]
+    rows = [row.key for row in CHIPS["ch9329"].rows]
+    assert list(made) == [
+        *rows, "link-plc-state", "link-plc-set", "link-srv-state", "link-srv-set",
+    ]  # fmt: skip
+    for item in made.values():
+        assert set(item) <= COMMON_KEYS | PLATFORM_KEYS[item["platform"]]
+
+
+def test_twice_the_rows_of_today_and_all_links_can_be_read_back_whole() -> None:
+    rows = tuple(
+        Row(
+            key=f"row_{number}".ljust(32, "x"),
+            kind=Kind.BOTH,
+            platform="number",
+            type=ValueType.FLOAT,
+            name="n" * 24,
+            icon="mdi:alert-circle-outline",
+            unit="dBm",
+            category="config",
+            min=0,
+            max=100_000,
+            step=0.5,
+            expiry=30,
+        )
+        for number in range(max(len(chip.rows) for chip in CHIPS.values()))
+    )
+    links = {f"link_{number}".ljust(32, "x"): number for number in range(16)}
+    device = FakeDevice(
+        id="d" * 32, title="t" * 64, extra=rows, links={name: FakeLink(name) for name in links}
+    )
+    made = Discovery("n" * 32, "homeassistant", Topics("n" * 32), typing=True).device(device)
+    assert len(made) <= MAX_PAYLOAD
 
 
 # Whole payloads
@@ -300,7 +394,7 @@ def test_a_device() -> None:
 ROWS = [
     pytest.param(chip, row, id=f"{chip.id}-{row.key}")
     for chip in CHIPS.values()
-    for row in (*chip.rows, SIGNAL, REGISTRATION, PACE)
+    for row in (*(each for row in chip.rows for each in row.entities), SIGNAL, REGISTRATION, PACE)
 ]
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from chiplink.mqtt.message import Message
+    from mqtt.mqtt_support import FakeLink
 
 CLAIM = b'{"instance":"0123456789abcdef","version":"1.0.0"}'
 OTHER_CLAIM = b'{"instance":"fedcba9876543210","version":"1.0.0"}'
@@ -37,6 +38,7 @@ class FakeDevice:
     rows: Mapping[str, Row] = field(
         default_factory=lambda: {row.key: row for row in CHIPS["ch9329"].rows}
     )
+    links: Mapping[str, FakeLink] = field(default_factory=dict)
 
     def counters(self) -> Mapping[str, int]:
         return {}
@@ -47,6 +49,8 @@ class FakeNode:
     devices: dict[str, FakeDevice]
     states: dict[tuple[str, str], Any] = field(default_factory=dict)
     available: dict[str, bool] = field(default_factory=dict)
+    link_states: dict[tuple[str, str], Any] = field(default_factory=dict)
+    link_infos: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def submit(self, request: object) -> None: ...
     def unattended(self) -> None: ...

@@ -11,12 +11,13 @@ from chiplink.catalog import CHIPS, Chip, Kind, Row, ValueType
 from chiplink.exceptions import Code, CommandError
 from chiplink.mqtt.incoming import Origin, read_command
 from chiplink.mqtt.message import Incoming
-from chiplink.mqtt.topics import DeviceCommand, Topics
+from chiplink.mqtt.topics import DeviceCommand, LinkCommand, Topics
+from mqtt.mqtt_support import FakeLink
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from chiplink.model import CommandRequest, Scalar
+    from chiplink.model import CommandRequest, Json, LinkPhase, Scalar
 
 NOW = 500.0
 TYPE_X = DeviceCommand("kvm", "type", "x")
@@ -40,6 +41,12 @@ class FakeDevice:
             "hid_in": row("hid_in", Kind.EVENT),
         }
     )
+    links: Mapping[str, FakeLink] = field(
+        default_factory=lambda: {
+            "plc": FakeLink("plc"),
+            "srv": FakeLink("srv", "tcp-server", several=True),
+        }
+    )
 
     def counters(self) -> Mapping[str, int]:
         return {}
@@ -50,6 +57,8 @@ class FakeNode:
         self.devices = {"kvm": FakeDevice()}
         self.states: dict[tuple[str, str], Scalar] = {}
         self.available: dict[str, bool] = {}
+        self.link_states: dict[tuple[str, str], LinkPhase] = {}
+        self.link_infos: dict[tuple[str, str], Mapping[str, Json]] = {}
 
     def submit(self, request: CommandRequest) -> None: ...
     def unattended(self) -> None: ...
@@ -59,7 +68,7 @@ class FakeNode:
 
 def read(
     payload: bytes = b"hi",
-    command: DeviceCommand = TYPE_X,
+    command: DeviceCommand | LinkCommand = TYPE_X,
     *,
     secure: bool = False,
     **fields: Any,
@@ -169,6 +178,93 @@ def test_answers_go_only_below_response(topic: str) -> None:
     request, error = read(response_topic=topic, correlation=b"\x01")
     assert error is None
     assert request.origin is None
+
+
+# Links
+
+PEER = "192.0.2.7:502"
+TX = LinkCommand("kvm", "plc", "tx", "", "x")
+SET = LinkCommand("kvm", "plc", "set", "", "x")
+MOST = 64 * 1024
+
+
+def refusal(command: LinkCommand, payload: bytes = b"hi", **fields: Any) -> tuple[Code, str]:
+    request, error = read(payload, command, **fields)
+    assert error is not None
+    assert (request.device, request.key, request.id) == (command.device, command.key, command.id)
+    return error.code, str(error)
+
+
+@pytest.mark.parametrize("payload", [b"\x00", b"\xff\r\n", b"CLOSE", b"a" * MOST])
+def test_data_is_taken_as_it_is(payload: bytes) -> None:
+    request, error = read(payload, TX, secure=True)
+    assert error is None
+    assert (request.device, request.key, request.value) == ("kvm", "link/plc/tx", payload)
+    assert (request.id, request.peer, request.secure) == ("x", "", True)
+    assert (request.received, request.expires_at) == (NOW, None)
+
+
+def test_data_for_one_of_several() -> None:
+    request, error = read(b"hi", LinkCommand("kvm", "srv", "tx", PEER))
+    assert error is None
+    assert (request.key, request.peer, request.id) == ("link/srv/tx", PEER, None)
+
+
+@pytest.mark.parametrize("payload", [b"OPEN", b"CLOSE"])
+@pytest.mark.parametrize("link", ["plc", "srv"])
+def test_links_are_told_to_open_and_to_close(link: str, payload: bytes) -> None:
+    request, error = read(payload, LinkCommand("kvm", link, "set"))
+    assert error is None
+    assert (request.key, request.value) == (f"link/{link}/set", payload.decode())
+
+
+@pytest.mark.parametrize("payload", [b"open", b"ON", b"OPEN ", b"\xff", b"a" * MOST])
+def test_nothing_else_is_told_to_links(payload: bytes) -> None:
+    assert refusal(SET, payload)[0] is Code.BAD_PAYLOAD
+
+
+def test_data_has_64_kib_at_most() -> None:
+    code, words = refusal(TX, b"a" * (MOST + 1))
+    assert code is Code.TOO_LARGE
+    assert words == "65537 bytes; at most 65536 at once"
+
+
+def test_the_sender_s_time_to_wait_counts() -> None:
+    assert read(b"hi", TX, expiry=5)[0].expires_at == NOW + 5
+    assert refusal(TX, expiry=0)[0] is Code.EXPIRED
+
+
+def test_a_retained_one_for_a_link_is_refused() -> None:
+    assert refusal(TX, retain=True)[0] is Code.RETAINED
+    assert refusal(SET, b"CLOSE", retain=True)[0] is Code.RETAINED
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (LinkCommand("lan", "plc", "tx"), "there is no device 'lan'"),
+        (LinkCommand("kvm", "plx", "tx"), "kvm has no link 'plx'; did you mean 'plc'?"),
+        (LinkCommand("kvm", "serv", "set"), "kvm has no link 'serv'; did you mean 'srv'?"),
+        (LinkCommand("kvm", "other", "tx", PEER), "kvm has no link 'other'"),
+    ],
+)
+def test_links_that_are_not_there(command: LinkCommand, words: str) -> None:
+    assert refusal(command) == (Code.UNKNOWN_KEY, words)
+
+
+def test_a_peer_where_there_is_one_and_none_where_there_are_several() -> None:
+    one = refusal(LinkCommand("kvm", "plc", "tx", PEER, "x"))
+    assert one == (Code.BAD_PAYLOAD, "this link has one peer only: write tx")
+    several = refusal(LinkCommand("kvm", "srv", "tx"))
+    assert several == (
+        Code.BAD_PAYLOAD,
+        "this link may have several peers: write tx/<ip>:<port>",
+    )
+
+
+def test_answers_about_links_go_where_they_were_asked_for() -> None:
+    topic = "chiplink/cellar/response/me"
+    assert read(b"hi", TX, response_topic=topic)[0].origin == Origin(topic, None)
 
 
 @given(

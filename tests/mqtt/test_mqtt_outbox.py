@@ -22,6 +22,10 @@ def event(number: int, payload: bytes = b"x") -> Message:
     return Message("t", payload, seq=number)
 
 
+def data(number: int, payload: bytes = b"x") -> Message:
+    return Message("rx", payload, seq=number, taken=lambda: None)
+
+
 def drain(box: Outbox, now: float = 0.0) -> list[Message]:
     taken = []
     while (message := box.take(now)) is not None:
@@ -186,19 +190,76 @@ def test_coming_back_does_not_prolong_a_life() -> None:
     assert counters == {"events_expired": 1}
 
 
+def test_data_of_links_is_neither_bounded_nor_expires() -> None:
+    box, counters = made()
+    messages = [data(number, b"a" * MOST_BYTES) for number in range(MOST + 1)]
+    for message in messages:
+        box.put_data(message)
+    assert len(box) == MOST + 1
+    assert drain(box, 1e9) == messages
+    assert counters == {}
+
+
+def test_data_and_events_keep_their_order_and_data_pushes_no_event_out() -> None:
+    box, counters = made()
+    box.put_event(event(1, b"a" * MOST_BYTES), 0.0)
+    box.put_data(data(1, b"a" * MOST_BYTES))
+    box.put_state(state("a"))
+    box.put_data(data(2))
+    assert [(m.topic, m.seq) for m in drain(box)] == [("t", 1), ("rx", 1), ("a", None), ("rx", 2)]
+    assert counters == {}
+
+
+def test_events_are_dropped_from_among_data() -> None:
+    box, counters = made()
+    for number in range(3):
+        box.put_data(data(number))
+        box.put_event(event(number, b"a" * MOST_BYTES), 0.0)
+    assert [(m.topic, m.seq) for m in drain(box)] == [("rx", 0), ("rx", 1), ("rx", 2), ("t", 2)]
+    assert counters == {"events_dropped": 2}
+
+
+def test_data_comes_back_in_front_and_in_order_among_events() -> None:
+    box, counters = made()
+    box.put_data(data(3))
+    box.put_event(event(2), 0.0)
+    box.put_back([data(1), event(1), state("a"), data(2)])
+    assert [(m.topic, m.seq) for m in drain(box)] == [
+        ("rx", 1), ("t", 1), ("rx", 2), ("rx", 3), ("t", 2),
+    ]  # fmt: skip
+    assert counters == {}
+
+
+def test_what_came_back_of_data_is_not_dropped_for_events() -> None:
+    box, counters = made()
+    box.put_back([data(1, b"a" * MOST_BYTES)] * 3)
+    for number in range(MOST + 1):
+        box.put_event(event(number), 0.0)
+    assert [message.topic for message in drain(box)] == ["rx"] * 3 + ["t"] * MOST
+    assert counters == {"events_dropped": 1}
+
+
 def test_nothing_comes_back() -> None:
     box, counters = made()
     box.put_back([])
     assert (len(box), counters) == (0, {})
 
 
-@given(st.lists(st.tuples(st.sampled_from("sebt"), st.integers(0, 700)), max_size=80))
+@given(st.lists(st.tuples(st.sampled_from("sebtdr"), st.integers(0, 700)), max_size=80))
 def test_whatever_happens_the_bounds_hold(steps: list[tuple[str, int]]) -> None:
     box, counters = made()
     put = taken = 0
+    data_put: list[int] = []
+    data_taken: list[int] = []
     for what, number in steps:
         if what == "s":
             box.put_state(state(str(number % 3)))
+        elif what == "d":
+            box.put_data(data(number, b"a" * number * 1000))
+            data_put.append(number)
+        elif what == "r":
+            box.put_back([data(number)])
+            data_put.insert(len(data_taken), number)
         elif what == "e":
             box.put_event(event(number, b"a" * (number * 1000)), 0.0)
             put += 1
@@ -207,8 +268,14 @@ def test_whatever_happens_the_bounds_hold(steps: list[tuple[str, int]]) -> None:
             put += 1
         else:
             message = box.take(0.0)
-            taken += message is not None and not message.retain
-    rest = [message for message in drain(box) if not message.retain]
+            if message is not None and message.taken is not None:
+                data_taken.append(message.seq or 0)
+            else:
+                taken += message is not None and not message.retain
+    left = drain(box)
+    data_taken += [message.seq or 0 for message in left if message.taken is not None]
+    assert data_taken == data_put
+    rest = [message for message in left if not message.retain and message.taken is None]
     assert len(rest) <= MOST
     assert sum(len(message.payload) for message in rest) <= MOST_BYTES
     assert put == taken + len(rest) + counters["events_dropped"]

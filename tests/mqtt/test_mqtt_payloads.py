@@ -23,6 +23,7 @@ TEXT = row(ValueType.TEXT, min=1, max=10)
 BOOL = row(ValueType.BOOL)
 ENUM = row(ValueType.ENUM, options=("us", "de", "fr_bepo"))
 BUTTON = row(ValueType.ENUM, options=("PRESS",))
+BESIDE = row(ValueType.ENUM, options=("asking", "bound"), button="New lease")
 INT = row(ValueType.INT, min=-5, max=300)
 FLOAT = row(ValueType.FLOAT, min=-0.5, max=100)
 BYTES = row(ValueType.BYTES, min=1, max=64)
@@ -129,9 +130,16 @@ def test_a_wrong_choice_names_the_right_ones(payload: bytes, hint: str) -> None:
 
 
 @pytest.mark.parametrize("payload", [b"press", b"", b"PRESS ", b"\xff", b"PRESS" + b"x" * 70000])
-def test_a_button_is_only_pressed(payload: bytes) -> None:
+@pytest.mark.parametrize("form", [BUTTON, BESIDE])
+def test_a_button_is_only_pressed(form: Row, payload: bytes) -> None:
     with pytest.raises(BadPayloadError):
-        decode_command(BUTTON, payload)
+        decode_command(form, payload)
+
+
+def test_a_button_beside_a_state_takes_no_state() -> None:
+    assert decode_command(BESIDE, b"PRESS") is None
+    with pytest.raises(BadPayloadError, match="one of PRESS"):
+        decode_command(BESIDE, b"bound")
 
 
 # Numbers

@@ -4,163 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from chiplink.catalog import CHIPS, Chip, Kind, Row, ValueType
 from chiplink.exceptions import BrokerError
-from chiplink.model import Availability, CommandRequest, DeviceEvent, Phase, Result, StateUpdate
-from chiplink.mqtt import session as session_module
+from chiplink.model import Availability, DeviceEvent, Phase, Result, StateUpdate
 from chiplink.mqtt.connection_events import Subscribed
 from chiplink.mqtt.message import Incoming, Message
-from chiplink.mqtt.session import Session, SessionSettings
+from chiplink.mqtt.session import BIRTH_DELAY
 from chiplink.mqtt.url import Broker
-from mqtt.mqtt_support import (
-    DEADLINE,
-    FakeConnection,
-    Stopping,
-    Subscribing,
-    Unsubscribing,
-    install,
-)
+from mqtt.mqtt_bench import STATES, STATUS, Bench
+from mqtt.mqtt_support import DEADLINE, Stopping, Subscribing, Unsubscribing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
-
-    from chiplink.model import Scalar
-
-STATES = 30
-"""States of the device: more than may be in flight."""
-
-STATUS = Message("chiplink/cellar/status", b"online", retain=True)
-
-
-def rows() -> dict[str, Row]:
-    names = [f"s{number}" for number in range(STATES)]
-    made = {
-        name: Row(key=name, kind=Kind.STATE, platform="sensor", type=ValueType.INT, name=name)
-        for name in names
-    }
-    made["type"] = Row(
-        key="type", kind=Kind.COMMAND, platform="notify", type=ValueType.TEXT, name="type", max=10
-    )
-    made["mouse"] = Row(
-        key="mouse", kind=Kind.COMMAND, platform="notify", type=ValueType.JSON, name="mouse"
-    )
-    return made
-
-
-@dataclass
-class FakeDevice:
-    id: str = "kvm"
-    title: str = "kvm"
-    chip: Chip = CHIPS["ch9329"]
-    rows: Mapping[str, Row] = field(default_factory=rows)
-
-    def counters(self) -> Mapping[str, int]:
-        return {"timeouts": 2}
-
-
-class FakeNode:
-    def __init__(self) -> None:
-        self.devices = {"kvm": FakeDevice()}
-        self.states: dict[tuple[str, str], Scalar] = {
-            ("kvm", f"s{number}"): number for number in range(STATES)
-        }
-        self.available = {"kvm": True}
-        self.submitted: list[CommandRequest] = []
-        self.left_alone = 0
-
-    def submit(self, request: CommandRequest) -> None:
-        self.submitted.append(request)
-
-    def unattended(self) -> None:
-        self.left_alone += 1
-
-    def waiting(self) -> Mapping[str, int]:
-        return {"kvm": 3}
-
-
-class Bench:
-    def __init__(self, broker: Broker | None = None) -> None:
-        self.node = FakeNode()
-        settings = SessionSettings(
-            node="cellar", broker=broker or Broker(host="127.0.0.1", port=1883)
-        )
-        self.session = Session(settings, self.node)
-        self.connection = FakeConnection.made
-        self.task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self.task = asyncio.create_task(self.session.run())
-
-    async def greet(self) -> None:
-        """Connect, let the session say everything, and forget it."""
-        self.start()
-        self.connection.connect()
-        await self.until_published(STATUS)
-        self.forget()
-
-    async def until_published(self, message: Message) -> None:
-        await self.connection.until(lambda: message in self.connection.published)
-
-    def forget(self) -> None:
-        self.connection.published.clear()
-
-    async def stop(self) -> None:
-        if self.task is not None:
-            self.task.cancel()
-            await asyncio.wait([self.task], timeout=DEADLINE)
-            assert self.task.done()
-            self.task = None
-
-    def results(self) -> list[dict[str, Any]]:
-        return [
-            json.loads(message.payload)
-            for message in self.connection.published
-            if message.topic.endswith("/result")
-        ]
-
-    @property
-    def topics(self) -> list[str]:
-        return [message.topic for message in self.connection.published]
+    from collections.abc import AsyncIterator
 
 
 def result(number: int = 0, **fields: Any) -> Result:
     return Result("kvm", "type", Phase.DONE, id=str(number), **fields)
 
 
-@pytest.fixture(autouse=True)
-def _fake(monkeypatch: pytest.MonkeyPatch) -> None:
-    install(monkeypatch)
-
-
 @pytest.fixture
-async def bench() -> AsyncIterator[Bench]:
-    made = Bench()
+async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    made = Bench(birth_delay=getattr(request, "param", BIRTH_DELAY))
     yield made
     await made.stop()
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Set the clock that counts results and lives."""
-
-    class Clock:
-        now = 100.0
-
-        def monotonic(self) -> float:
-            return self.now
-
-    clock = Clock()
-    monkeypatch.setattr(session_module, "time", clock)
-
-    def set_clock(now: float) -> None:
-        clock.now = now
-
-    return set_clock
+at_once = pytest.mark.parametrize("bench", [(0.0, 0.0)], indirect=True, ids=["at_once"])
+"""Home Assistant gets no time between its birth and our states."""
 
 
 # The greeting
@@ -271,6 +144,11 @@ async def test_one_survey_and_then_the_commands(bench: Bench) -> None:
     assert [(item.filter, item.replay) for item in commands] == [
         ("chiplink/cellar/+/+/set", False),
         ("chiplink/cellar/+/+/set/+", False),
+        ("chiplink/cellar/+/link/+/set", False),
+        ("chiplink/cellar/+/link/+/set/+", False),
+        ("chiplink/cellar/+/link/+/tx", False),
+        ("chiplink/cellar/+/link/+/tx/+", False),
+        ("chiplink/cellar/+/link/+/tx/+/+", False),
         ("chiplink/cellar/status", True),
         ("homeassistant/status", False),
     ]
@@ -296,6 +174,11 @@ async def test_the_second_time_the_tree_is_not_read(bench: Bench) -> None:
         "homeassistant/device/chiplink-cellar/+/config",
         "chiplink/cellar/+/+/set",
         "chiplink/cellar/+/+/set/+",
+        "chiplink/cellar/+/link/+/set",
+        "chiplink/cellar/+/link/+/set/+",
+        "chiplink/cellar/+/link/+/tx",
+        "chiplink/cellar/+/link/+/tx/+",
+        "chiplink/cellar/+/link/+/tx/+/+",
         "chiplink/cellar/status",
         "homeassistant/status",
     ]
@@ -432,10 +315,8 @@ async def test_our_status_is_repaired(bench: Bench) -> None:
     assert bench.connection.counters["status_repaired"] == 3
 
 
-async def test_home_assistant_s_birth_brings_everything_again(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(session_module, "BIRTH_DELAY", (0.0, 0.0))
+@at_once
+async def test_home_assistant_s_birth_brings_everything_again(bench: Bench) -> None:
     await bench.greet()
     bench.connection.receive("homeassistant/status", b"offline")
     bench.connection.receive("homeassistant/status", b"online")
@@ -449,10 +330,8 @@ async def test_home_assistant_s_birth_brings_everything_again(
     ]
 
 
-async def test_a_birth_while_much_waits_does_not_lose_the_status(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(session_module, "BIRTH_DELAY", (0.0, 0.0))
+@at_once
+async def test_a_birth_while_much_waits_does_not_lose_the_status(bench: Bench) -> None:
     bench.connection.acknowledges = False
     bench.start()
     bench.connection.connect()
@@ -517,10 +396,8 @@ async def test_a_claim_and_its_end(bench: Bench) -> None:
     assert shown(bench) == BOTH
 
 
-async def test_a_device_deleted_in_home_assistant_does_not_return(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(session_module, "BIRTH_DELAY", (0.0, 0.0))
+@at_once
+async def test_a_device_deleted_in_home_assistant_does_not_return(bench: Bench) -> None:
     await bench.greet()
     bench.connection.receive(f"{DISCOVERY}/kvm/config", b"", retain=True)
     bench.connection.receive("homeassistant/status", b"online")
@@ -533,10 +410,8 @@ async def test_a_device_deleted_in_home_assistant_does_not_return(
     assert shown(bench) == {"status/config": True}
 
 
-async def test_a_device_deleted_after_a_claim_does_not_return(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(session_module, "BIRTH_DELAY", (0.0, 0.0))
+@at_once
+async def test_a_device_deleted_after_a_claim_does_not_return(bench: Bench) -> None:
     await bench.greet()
     bench.connection.receive(CLAIM, b'{"instance":"a"}', retain=True)
     bench.connection.receive(CLAIM, b"", retain=True)
@@ -547,10 +422,10 @@ async def test_a_device_deleted_after_a_claim_does_not_return(
     assert shown(bench) == {"status/config": True}
 
 
+@at_once
 async def test_a_claim_repeated_right_after_a_birth_is_not_stale(
-    bench: Bench, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_module, "BIRTH_DELAY", (0.0, 0.0))
     monkeypatch.setattr("chiplink.mqtt.health.Health.interval", 0.01)
     await bench.greet()
     bench.connection.receive(CLAIM, b'{"instance":"a"}', retain=True)
@@ -558,7 +433,7 @@ async def test_a_claim_repeated_right_after_a_birth_is_not_stale(
     bench.connection.receive(CLAIM, b'{"instance":"a"}', retain=True)
     await bench.connection.until(lambda: "chiplink/cellar/health" in bench.topics)
     bench.forget()
-    clock(100_000.0)
+    bench.now = 100_000.0
     bench.session.result(result())
     await bench.connection.until(lambda: "chiplink/cellar/health" in bench.topics)
     assert shown(bench) == {}
@@ -575,28 +450,25 @@ async def test_a_claim_that_comes_while_we_begin_is_newer_than_what_we_found(ben
     assert shown(bench) == NONE
 
 
-async def test_new_discovery_brings_everything_again(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(session_module, "BIRTH_DELAY", (0.02, 0.02))
-    bench.node.states["kvm", "last_error"] = ""
-    await bench.greet()
+async def test_new_discovery_brings_everything_again_and_old_discovery_does_not() -> None:
     empty = Message("chiplink/cellar/kvm/last_error", b"", retain=True)
-    await bench.until_published(empty)
-    found = [m for m in bench.connection.published if m.topic.startswith(DISCOVERY)]
-    bench.connection.disconnect()
-    bench.connection.retained = [
-        Incoming(message.topic, message.payload, True, 0.0) for message in found
+    benches = [Bench(birth_delay=(0.02, 0.02)), Bench(birth_delay=(0.02, 0.02))]
+    first, second = benches
+    first.node.states["kvm", "last_error"] = ""
+    await first.greet()
+    await first.until_published(empty)
+    second.connection.retained = [
+        Incoming(message.topic, message.payload, True, 0.0)
+        for message in first.connection.published
+        if message.topic.startswith(DISCOVERY)
     ]
-    bench.forget()
-    bench.session._tree_done = False
-    bench.connection.connect()
-    await bench.until_published(STATUS)
-    bench.forget()
+    await second.greet()
     passed = asyncio.Event()
     asyncio.get_running_loop().call_later(0.02, passed.set)
     await asyncio.wait_for(passed.wait(), DEADLINE)
-    assert bench.connection.published == []
+    assert second.connection.published == []
+    for bench in benches:
+        await bench.stop()
 
 
 async def test_what_others_write_on_our_discovery_topics_is_left_alone(bench: Bench) -> None:
@@ -710,41 +582,38 @@ async def test_what_is_not_for_us_is_only_counted(bench: Bench, topic: str) -> N
     assert bench.connection.counters["unknown_topics"] == 1
 
 
-async def test_a_burst_of_results_and_the_rest_is_counted(
-    bench: Bench, clock: Callable[[float], None]
-) -> None:
+async def test_a_burst_of_results_and_the_rest_is_counted(bench: Bench) -> None:
     await bench.greet()
     bench.connection.acknowledge_all()
-    clock(200.0)
+    bench.now = 200.0
     for number in range(69):
         bench.session.result(result(number))
         bench.connection.acknowledge_all()
     assert len(bench.results()) == 64
     assert bench.connection.counters["results_suppressed"] == 5
-    clock(201.0)
+    bench.now = 201.0
     bench.session.result(result(99))
     assert [message.seq for message in bench.connection.published] == list(range(1, 66))
 
 
-async def test_devices_that_are_not_there_do_not_fill_the_memory(
-    bench: Bench, clock: Callable[[float], None]
-) -> None:
+async def test_streams_of_devices_that_are_not_there_are_not_counted(bench: Bench) -> None:
     await bench.greet()
     for number in range(3000):
-        clock(1000.0 + number)
+        bench.now = 1000.0 + number
         bench.connection.receive(f"chiplink/cellar/d{number}/type/set", b"hi")
         bench.connection.acknowledge_all()
-    assert len(bench.session._sequences) < 3000
+    numbers = {message.seq for message in bench.connection.published}
+    assert (len(bench.results()), numbers) == (3000, {None})
 
 
-async def test_late_events_are_not_delivered(bench: Bench, clock: Callable[[float], None]) -> None:
+async def test_late_events_are_not_delivered(bench: Bench) -> None:
     await bench.greet()
     bench.connection.disconnect()
-    clock(1000.0)
+    bench.now = 1000.0
     bench.session.event(DeviceEvent("kvm", "hid_in", "report", {"n": 1}))
-    clock(1200.0)
+    bench.now = 1200.0
     bench.session.event(DeviceEvent("kvm", "hid_in", "report", {"n": 2}))
-    clock(1300.0)
+    bench.now = 1300.0
     bench.connection.connect()
     await bench.until_published(STATUS)
     events = [m for m in bench.connection.published if m.topic == "chiplink/cellar/kvm/hid_in"]

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chiplink.mqtt.topics import MAX_REMEMBERED, RESERVED, DeviceCommand, Topics, is_name
+from chiplink.mqtt.topics import (
+    MAX_REMEMBERED,
+    RESERVED,
+    DeviceCommand,
+    LinkCommand,
+    Topics,
+    is_name,
+)
 
 TOPICS = Topics("cellar")
 
@@ -25,13 +32,30 @@ def test_topics_of_the_node() -> None:
     assert TOPICS.health == "chiplink/cellar/health"
     assert TOPICS.claim == "chiplink/cellar/homeassistant"
     assert TOPICS.everything == "chiplink/cellar/#"
-    assert TOPICS.commands == ("chiplink/cellar/+/+/set", "chiplink/cellar/+/+/set/+")
+    assert TOPICS.commands == (
+        "chiplink/cellar/+/+/set",
+        "chiplink/cellar/+/+/set/+",
+        "chiplink/cellar/+/link/+/set",
+        "chiplink/cellar/+/link/+/set/+",
+        "chiplink/cellar/+/link/+/tx",
+        "chiplink/cellar/+/link/+/tx/+",
+        "chiplink/cellar/+/link/+/tx/+/+",
+    )
 
 
 def test_topics_of_a_device() -> None:
     assert TOPICS.availability("kvm") == "chiplink/cellar/kvm/availability"
     assert TOPICS.key("kvm", "caps_lock") == "chiplink/cellar/kvm/caps_lock"
     assert TOPICS.result("kvm") == "chiplink/cellar/kvm/result"
+
+
+def test_topics_of_a_link() -> None:
+    assert TOPICS.link_state("lan", "plc") == "chiplink/cellar/lan/link/plc/state"
+    assert TOPICS.link_info("lan", "plc") == "chiplink/cellar/lan/link/plc/info"
+    assert TOPICS.link_set("lan", "plc") == "chiplink/cellar/lan/link/plc/set"
+    assert TOPICS.link_data("lan", "plc") == "chiplink/cellar/lan/link/plc/rx"
+    from_peer = TOPICS.link_data("lan", "srv", "192.0.2.7:80")
+    assert from_peer == "chiplink/cellar/lan/link/srv/rx/192.0.2.7:80"
 
 
 def test_the_marker_is_a_response_topic_of_its_own() -> None:
@@ -115,8 +139,38 @@ def test_commands(topic: str, command: DeviceCommand) -> None:
         "chiplink/cellar/kvm//set",
         "chiplink/cellar/kvm/+/set",
         "chiplink/cellar/+/+/set",
-        "chiplink/cellar/kvm/link/plc/set",
         "chiplink/cellar/kvm/link/set",
+        "chiplink/cellar/kvm/link/set/x",
+        "chiplink/cellar/kvm/link/plc",
+        "chiplink/cellar/kvm/link/plc/rx",
+        "chiplink/cellar/kvm/link/plc/rx/192.0.2.7:80",
+        "chiplink/cellar/kvm/link/plc/state",
+        "chiplink/cellar/kvm/link/plc/state/set",
+        "chiplink/cellar/kvm/link/plc/set/",
+        "chiplink/cellar/kvm/link/plc/set/x/y",
+        "chiplink/cellar/kvm/link/plc/set/192.0.2.7:80",
+        "chiplink/cellar/kvm/link/plc/set/192.0.2.7:80/x",
+        "chiplink/cellar/kvm/link/plc/tx/",
+        "chiplink/cellar/kvm/link/plc/tx//x",
+        "chiplink/cellar/kvm/link/plc/tx/x/y",
+        "chiplink/cellar/kvm/link/plc/tx/x/192.0.2.7:80",
+        "chiplink/cellar/kvm/link/plc/tx/192.0.2.7:80/",
+        "chiplink/cellar/kvm/link/plc/tx/192.0.2.7:80/x/y",
+        "chiplink/cellar/kvm/link/plc/tx/192.0.2.7:80/192.0.2.7:80",
+        "chiplink/cellar/kvm/link/plc/tx/192.0.2.7/80",
+        "chiplink/cellar/kvm/link/plc/tx/192.0.2:80",
+        "chiplink/cellar/kvm/link/plc/tx/x y",
+        "chiplink/cellar/kvm/link/plc/tx/" + "i" * 37,
+        "chiplink/cellar/kvm/link/plc/TX",
+        "chiplink/cellar/kvm/link/PLC/tx",
+        "chiplink/cellar/kvm/link/tx/tx",
+        "chiplink/cellar/kvm/link//tx",
+        "chiplink/cellar/kvm/link/+/tx",
+        "chiplink/cellar/link/link/plc/tx",
+        "chiplink/cellar//link/plc/tx",
+        "chiplink/cellar/kvm/x/link/plc/tx",
+        "chiplink/attic/kvm/link/plc/tx",
+        "x/chiplink/cellar/kvm/link/plc/tx",
         "chiplink/cellar/kvm/result/set",
         "chiplink/cellar/status/type/set",
         "chiplink/cellar/response/type/set",
@@ -140,13 +194,57 @@ def test_every_legal_command_is_read(node: str, device: str, key: str, name: str
     assert Topics(node).parse_command(topic) == DeviceCommand(device, key, name)
 
 
-LEVELS = st.text(max_size=5) | st.sampled_from(["chiplink", "cellar", "kvm", "type", "set", "+"])
+PEER = "192.0.2.7:502"
+
+
+@pytest.mark.parametrize(
+    ("topic", "command"),
+    [
+        ("set", LinkCommand("lan", "plc", "set")),
+        ("set/x", LinkCommand("lan", "plc", "set", "", "x")),
+        ("set/set", LinkCommand("lan", "plc", "set", "", "set")),
+        ("set/tx", LinkCommand("lan", "plc", "set", "", "tx")),
+        ("tx", LinkCommand("lan", "plc", "tx")),
+        ("tx/x", LinkCommand("lan", "plc", "tx", "", "x")),
+        ("tx/tx", LinkCommand("lan", "plc", "tx", "", "tx")),
+        ("tx/set", LinkCommand("lan", "plc", "tx", "", "set")),
+        (f"tx/{PEER}", LinkCommand("lan", "plc", "tx", PEER)),
+        (f"tx/{PEER}/x", LinkCommand("lan", "plc", "tx", PEER, "x")),
+        (f"tx/{PEER}/tx", LinkCommand("lan", "plc", "tx", PEER, "tx")),
+        ("tx/[2001:DB8:0::1]:7/x", LinkCommand("lan", "plc", "tx", "[2001:db8::1]:7", "x")),
+    ],
+)
+def test_commands_of_links(topic: str, command: LinkCommand) -> None:
+    for _ in range(2):
+        assert TOPICS.parse_command(f"chiplink/cellar/lan/link/plc/{topic}") == command
+    assert command.key == f"link/plc/{command.word}"
+
+
+@given(NAMES, NAMES, NAMES, st.sampled_from(["set", "tx"]), st.none() | IDS)
+@example("cellar", "lan", "plc", "tx", "tx")
+@example("cellar", "lan", "plc", "set", "tx")
+def test_every_legal_command_of_a_link_is_read(
+    node: str, device: str, link: str, word: str, name: str | None
+) -> None:
+    tail = "" if name is None else f"/{name}"
+    topic = f"chiplink/{node}/{device}/link/{link}/{word}{tail}"
+    assert Topics(node).parse_command(topic) == LinkCommand(device, link, word, "", name)
+
+
+LEVELS = st.text(max_size=5) | st.sampled_from(
+    ["chiplink", "cellar", "kvm", "type", "set", "+", "link", "plc", "tx", PEER]
+)
 
 
 @given(st.text() | st.lists(LEVELS, max_size=8).map("/".join))
 def test_any_topic_is_read_or_not_and_names_are_legal(topic: str) -> None:
     command = TOPICS.parse_command(topic)
-    if command is not None:
+    if isinstance(command, LinkCommand):
+        assert {command.device, command.link} & WORDS == set()
+        assert command.peer in ("", PEER)
+        tail = "".join(f"/{part}" for part in (command.peer, command.id) if part)
+        assert topic == f"chiplink/cellar/{command.device}/{command.key}{tail}"
+    elif command is not None:
         assert re.fullmatch("[a-z0-9_]{1,32}", command.device)
         assert re.fullmatch("[a-z0-9_]{1,32}", command.key)
         assert not {command.device, command.key} & WORDS
@@ -163,6 +261,15 @@ def test_what_is_remembered_of_topics_is_bounded() -> None:
     assert len(topics._pairs) == MAX_REMEMBERED
     again = topics.parse_command("chiplink/cellar/d0/type/set/x")
     assert again == DeviceCommand("d0", "type", "x")
+
+
+def test_what_is_remembered_of_links_is_bounded_and_apart() -> None:
+    topics = Topics("cellar")
+    for number in range(MAX_REMEMBERED + 10):
+        peer = f"192.0.{number >> 8}.{number & 255}:5"
+        command = topics.parse_command(f"chiplink/cellar/lan/link/srv/tx/{peer}/x")
+        assert command == LinkCommand("lan", "srv", "tx", peer, "x")
+    assert (len(topics._links), topics._pairs) == (MAX_REMEMBERED, {})
 
 
 @pytest.mark.parametrize("topic", ["chiplink/cellar/response/x", "chiplink/cellar/response/me/1/2"])

@@ -22,8 +22,10 @@ from chiplink.driver.arming import ArmedMode
 from chiplink.driver.ch9329 import Ch9329, Ch9329Settings
 from chiplink.exceptions import ChiplinkError
 from chiplink.model import Availability, CommandRequest
+from chiplink.redaction.ch392 import Ch392Words
+from chiplink.redaction.ch9329 import Ch9329Words
 from chiplink.sim import Ch9329Sim, PtyLine, Times
-from chiplink.trace import Ch9329Redacted, TraceHub, socket_folder, socket_path
+from chiplink.trace import TraceHub, socket_folder, socket_path
 from chiplink.transport.memory import MemoryPort
 from chiplink.transport.tap import Direction, Tap, TapPort
 from e2e.e2e_waiting import until
@@ -289,7 +291,7 @@ def test_where_the_socket_belongs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def words(text: str) -> list[tuple[bool, str]]:
-    return Ch9329Redacted().feed(bytes.fromhex(text))
+    return Ch9329Words().feed(Direction.OUT, bytes.fromhex(text))
 
 
 @pytest.mark.parametrize(
@@ -336,9 +338,32 @@ def test_zeros_say_what_they_are_for() -> None:
 
 def test_it_does_not_matter_how_the_stream_is_cut() -> None:
     stream = bytes.fromhex("57AB0001000357AB008201008557AB0002080000040000000000 10")
-    whole = Ch9329Redacted().feed(stream)
-    piecewise = Ch9329Redacted()
-    assert [one for byte in stream for one in piecewise.feed(bytes([byte]))] == whole
+    whole = Ch9329Words().feed(Direction.OUT, stream)
+    piecewise = Ch9329Words()
+    assert [one for byte in stream for one in piecewise.feed(Direction.OUT, bytes([byte]))] == whole
+
+
+def test_a_ch392_is_told_without_what_its_sockets_carry() -> None:
+    line = Ch392Words()
+    out = bytes.fromhex("57AB 39 01 0300 686921 57AB 30 01 57AB 3B 01")
+    assert line.feed(Direction.OUT, out) == [
+        (True, "→ WRITE_SEND_BUF_SN: socket 1, 3 bytes (redacted)"),
+        (True, "→ GET_INT_STATUS_SN: socket 1"),
+        (True, "→ GET_RECV_LEN_SN: socket 1"),
+    ]
+    assert line.feed(Direction.IN, bytes.fromhex("05 0200"))[0][1].startswith("← GET_INT_STATUS_SN")
+    line.feed(Direction.OUT, bytes.fromhex("57AB 3C 01 0200"))
+    assert line.feed(Direction.IN, b"hi") == [(True, "← READ_RECV_BUF_SN: 2 bytes (redacted)")]
+
+
+def test_a_reply_of_a_ch392_that_did_not_come_is_told() -> None:
+    line = Ch392Words()
+    line.feed(Direction.OUT, bytes.fromhex("57AB 01"))
+    assert line.feed(Direction.OUT, bytes.fromhex("57AB 06 55"))[0] == (
+        False,
+        "← GET_IC_VER: no reply, or not all of it",
+    )
+    assert line.feed(Direction.IN, b"\xaa\x00")[-1] == (False, "1 bytes that nobody asked for")
 
 
 # The tap

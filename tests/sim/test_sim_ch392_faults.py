@@ -27,6 +27,7 @@ from chiplink.sim.faults import LINE_FAULTS
 OWN = {
     "no-answer",
     "busy-forever",
+    "spi-echo",
     "int-lost",
     "int-spurious",
     "int-stuck-low",

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+PRESS = "PRESS"
+"""A button's payload."""
+
+BUTTON = "button"
+"""Behind a row's key: the button beside its state."""
 
 
 class Kind(StrEnum):
@@ -32,7 +38,8 @@ class Row:
     """One capability; all but the last three fields go over the wire.
 
     `max` and `min` bound numbers, and the length of text (characters) and bytes.
-    `expiry` is how long a command may wait, in seconds. `gated` needs `armed`;
+    `button` names a button beside a state: it sends PRESS, which is then all that the row
+    takes. `expiry` is how long a command may wait, in seconds. `gated` needs `armed`;
     `urgent` overtakes what waits and runs (with `urgent_value`: only that value).
     """
 
@@ -52,6 +59,7 @@ class Row:
     max: float | None = None
     step: float | None = None
     event_types: tuple[str, ...] | None = None
+    button: str | None = None
     enabled: bool = True
     expiry: int | None = None
     gated: bool = False
@@ -62,6 +70,24 @@ class Row:
     def takes_commands(self) -> bool:
         """Whether anything may be sent to this row."""
         return self.kind in (Kind.COMMAND, Kind.BOTH)
+
+    @property
+    def entities(self) -> tuple[Row, ...]:
+        """The rows that show this one: a state and the button beside it are two."""
+        if self.button is None:
+            return (self,)
+        press = replace(
+            self,
+            key=f"{self.key}_{BUTTON}",
+            kind=Kind.COMMAND,
+            platform="button",
+            name=self.button,
+            translation_key=f"{self.translation_key}_{BUTTON}",
+            options=(PRESS,),
+            device_class=None,
+            button=None,
+        )
+        return replace(self, kind=Kind.STATE, expiry=None, button=None), press
 
     @property
     def has_state(self) -> bool:

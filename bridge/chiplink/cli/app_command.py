@@ -34,6 +34,7 @@ LOG_LEVELS = ("info", "debug")
 OPTIONS = (
     "node",
     "devices",
+    "links",
     "secrets",
     "homeassistant_mode",
     "homeassistant_typing",
@@ -118,6 +119,8 @@ def app_tables(
         "secrets": _secrets(given.get("secrets") or [], folder, passwords, problems),
         "device": _devices(given.get("devices") or [], problems),
     }
+    if "device" not in own:
+        _links(given.get("links") or [], tables["device"], problems)
     if not tables["device"] and "device" not in own and not problems:
         problems.append("devices: none; add one with a name, a chip and its port")
     return {**tables, **own}, passwords
@@ -196,6 +199,40 @@ def _devices(given: Any, problems: list[str]) -> dict[str, Any]:
     return devices
 
 
+def _links(given: Any, devices: dict[str, Any], problems: list[str]) -> None:
+    """Put each link into its device's table."""
+    for place, item in _items(given, "links", problems):
+        device, name = item.get("device"), item.get("name")
+        if not isinstance(device, str) or device not in devices:
+            hint = nearest(str(device or ""), list(devices))
+            problems.append(f"{place}.device: there is no such device{hint}")
+            continue
+        links = devices[device].setdefault("link", {})
+        if not isinstance(name, str) or not name:
+            problems.append(f"{place}.name: missing; write 1 to 32 of a-z 0-9 _")
+        elif name in links:
+            problems.append(f"{place}.name: {name[:40]!r} is another link's of {device} already")
+        else:
+            links[name] = _link(item)
+
+
+def _link(item: dict[str, Any]) -> dict[str, Any]:
+    """Return a link's table: three fields of the form are one key of the configuration."""
+    table = _filled_in(item)
+    del table["device"], table["name"]
+    keep_alive = {
+        key: table.pop(f"keep_alive_{key}")
+        for key in ("idle", "interval", "count")
+        if f"keep_alive_{key}" in table
+    }
+    return {**table, "keep_alive": keep_alive} if keep_alive else table
+
+
+def _filled_in(item: dict[str, Any]) -> dict[str, Any]:
+    """Return what somebody wrote into a form: what was left empty says nothing."""
+    return {key: value for key, value in item.items() if value not in (None, "", [])}
+
+
 def _items(given: Any, key: str, problems: list[str]) -> list[tuple[str, dict[str, Any]]]:
     """Return the entries of a list with their places, counted from 1 as people do."""
     if not isinstance(given, list) or not all(isinstance(item, dict) for item in given):
@@ -206,7 +243,7 @@ def _items(given: Any, key: str, problems: list[str]) -> list[tuple[str, dict[st
 
 def _device(place: str, item: dict[str, Any], problems: list[str]) -> dict[str, Any]:
     """Return a device's table: what the app words otherwise, and all the rest as it is."""
-    table = {key: value for key, value in item.items() if value is not None and value != ""}
+    table = _filled_in(item)
     del table["name"]
     title, address = table.pop("title", None), table.pop("port_url", None)
     baud, screen = table.pop("baud", None), table.pop("screen", None)

@@ -3,24 +3,47 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from chiplink.exceptions import UsageError
-from chiplink.protocol.ch9329_words import explain
+from chiplink.protocol import ch392_words, ch9329_words
 from chiplink.tables import nearest
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
+    Lines = list[tuple[bool, str]]
+
 MAX_INPUT = 1024 * 1024
 
-DECODERS: dict[str, Callable[[bytes], list[tuple[bool, str]]]] = {"ch9329": explain}
-"""For each chip, what turns bytes into lines and whether each is good."""
+BETWEEN = "|"
+"""Stands between what was sent and what came back."""
+
+
+class Decoder(NamedTuple):
+    """What turns a chip's bytes into lines and whether each is good.
+
+    `exchange` takes both directions, for chips whose replies do not say what they answer.
+    """
+
+    explain: Callable[[bytes], Lines]
+    exchange: Callable[[bytes, bytes], Lines] | None = None
+
+
+DECODERS = {
+    "ch9329": Decoder(ch9329_words.explain),
+    "ch392": Decoder(ch392_words.explain, ch392_words.explain_exchange),
+}
+"""A row a chip."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `decode`."""
+    parser.epilog = (
+        "A CH392's replies mean nothing without their commands: 'SENT | RECEIVED' decodes both,"
+        " for example: chiplink decode ch392 '57 AB 06 55 | AA'. With - each line may be one."
+    )
     parser.add_argument("chip", metavar="CHIP", help=", ".join(DECODERS))
     parser.add_argument("hex", nargs="+", metavar="HEX", help="bytes in hex; - reads them")
 
@@ -31,10 +54,24 @@ def run(options: argparse.Namespace) -> int:
     if decoder is None:
         raise UsageError(f"unknown chip {options.chip!r}{nearest(options.chip, list(DECODERS))}")
     text = sys.stdin.read(MAX_INPUT) if options.hex == ["-"] else " ".join(options.hex)
-    lines = decoder(_bytes(text))
+    lines = _exchanges(decoder, text) if BETWEEN in text else decoder.explain(_bytes(text))
     for good, line in lines:
         print(line if good else f"bad: {line}")
     return 0 if lines and all(good for good, _line in lines) else 1
+
+
+def _exchanges(decoder: Decoder, text: str) -> Lines:
+    """Explain one exchange a line of `text`; nothing may come back, or nothing be sent."""
+    if decoder.exchange is None:
+        known = ", ".join(name for name, each in DECODERS.items() if each.exchange)
+        raise UsageError(f"this chip's replies need no {BETWEEN}; it is for {known}")
+    lines = []
+    for line in text.splitlines():
+        sent, _between, received = line.partition(BETWEEN)
+        if BETWEEN in received:
+            raise UsageError(f"more than one {BETWEEN} in a line; write SENT {BETWEEN} RECEIVED")
+        lines += decoder.exchange(_bytes(sent), _bytes(received))
+    return lines
 
 
 def _bytes(text: str) -> bytes:

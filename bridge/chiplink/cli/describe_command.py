@@ -39,5 +39,6 @@ def _print_table(chip: Chip) -> None:
     print(f"{chip.title}, {chip.manufacturer}")
     for row in chip.rows:
         bounds = f" {row.min or 0:g}..{row.max:g}" if row.max is not None else ""
-        options = f" {'|'.join(row.options)}" if row.options else ""
-        print(f"  {row.key:12} {row.kind:8} {row.type}{bounds}{options:12}  {row.name}")
+        words = "|".join(row.options or row.event_types or ())
+        form = f"{row.type}{bounds} {words}".rstrip()
+        print(f"  {row.key:12} {row.kind:8} {form:24}  {row.name}")

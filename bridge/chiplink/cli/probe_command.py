@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from chiplink.cli.ch9329_view import as_json, show
+from chiplink.devices import bus_port
+from chiplink.driver.ch392_probe import Found392, find
 from chiplink.driver.ch9329_setup import Ch9329Setup
 from chiplink.exceptions import ProbeError
 from chiplink.ports import make_port
+from chiplink.protocol.ch392_profile import DEFAULT
 from chiplink.transport.url import parse_port
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable
 
-    from chiplink.transport.base import Port
     from chiplink.transport.url import PortUrl
 
 WARNING = (
@@ -42,10 +44,13 @@ class Probe:
 
     chip: str
     name: str
-    look: Callable[[Port, list[str]], Awaitable[Description | None]]
+    look: Callable[[PortUrl, str, list[str]], Awaitable[Description | None]]
 
 
-async def _ch9329(port: Port, tried: list[str]) -> Description | None:
+async def _ch9329(url: PortUrl, text: str, tried: list[str]) -> Description | None:
+    if url.is_spi:
+        return None
+    port = make_port(url, "ch9329", text)
     try:
         async with Ch9329Setup(port) as chip:
             found = await chip.read()
@@ -55,7 +60,27 @@ async def _ch9329(port: Port, tried: list[str]) -> Description | None:
     return Description(show(found), as_json(found))
 
 
-PROBES = (Probe("ch9329", "CH9329", _ch9329),)
+async def _ch392(url: PortUrl, text: str, tried: list[str]) -> Description | None:
+    port = bus_port(url, text, DEFAULT)
+    try:
+        found = await find(port)
+    except ProbeError as error:
+        tried.append(str(error).removeprefix(f"{port.name}: "))
+        return None
+    return Description(_shown_392(found), {"chip": "ch392", **asdict(found)})
+
+
+def _shown_392(found: Found392) -> list[str]:
+    return [
+        f"  baud      {found.baud or 'none: SPI'}",
+        f"  firmware  {found.firmware}",
+        f"  MAC       {found.mac}",
+        f"  cable     {found.phy}",
+        f"  IP        {found.ip}",
+    ]
+
+
+PROBES = (Probe("ch9329", "CH9329", _ch9329), Probe("ch392", "CH392", _ch392))
 """The chips that can be looked for, in the order in which that does least harm."""
 
 
@@ -74,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
 async def _probe(url: PortUrl, text: str, *, as_json: bool) -> int:
     tried: list[str] = []
     for probe in PROBES:
-        found = await probe.look(make_port(url, probe.chip, text), tried)
+        found = await probe.look(url, text, tried)
         if found is None:
             continue
         if as_json:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from chiplink.exceptions import UsageError
@@ -19,6 +18,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("chip", metavar="CHIP", help="ch9329, ch392, sim7028, gseries or sim800")
     parser.add_argument("--link", metavar="PATH", help="make PATH point to the pseudo-terminal")
     parser.add_argument(
+        "--spi",
+        metavar="PATH",
+        help="a ch392 over SPI: a Unix socket at PATH, INT# at PATH.int, for spi+unix://PATH",
+    )
+    parser.add_argument(
         "--fault",
         action="append",
         default=[],
@@ -29,8 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--map",
         action="append",
         default=[],
-        metavar="ADDRESS=ADDRESS",
-        help="an address of the chip's network is this one of the machine",
+        metavar="FROM=TO",
+        help="lead an address of the chip's network, or one port of it, to a real one:"
+        " 203.0.113.5=127.0.0.1 or 203.0.113.5:80=127.0.0.1:8080",
     )
     parser.add_argument(
         "--rtt", type=float, default=0.0, metavar="SECONDS", help="the network's round trip"
@@ -54,15 +59,6 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _pair(text: str) -> tuple[str, str]:
-    """Return both addresses of ADDRESS=ADDRESS; UsageError: one is none."""
-    seen, _, real = text.partition("=")
-    try:
-        return str(ip_address(seen)), str(ip_address(real))
-    except ValueError as error:
-        raise UsageError(f"--map {text}: {error}; right would be 203.0.113.5=127.0.0.1") from error
-
-
 async def _serve(options: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     task: asyncio.Future[None]
@@ -78,10 +74,11 @@ async def _serve(options: argparse.Namespace) -> None:
         run_sim(
             options.chip,
             link=options.link,
+            spi=options.spi,
             faults=options.fault,
             log=say if options.log else None,
             pace=options.pace,
-            address_map=dict(_pair(text) for text in options.map),
+            maps=options.map,
             rtt=options.rtt,
             on_ready=say,
         )

@@ -15,16 +15,18 @@ import msgspec
 
 from chiplink.cli.printable import printable
 from chiplink.config import DEFAULT_PATH
+from chiplink.devices import Settings, make_device
 from chiplink.doctor.tables_file import read_tables, table_of
 from chiplink.driver.arming import ArmedMode
-from chiplink.driver.ch9329 import Ch9329, Ch9329Settings
+from chiplink.driver.ch392 import Ch392Settings
+from chiplink.driver.ch9329 import Ch9329Settings
 from chiplink.exceptions import ChiplinkError, ConfigError, UsageError
 from chiplink.model import Availability
 from chiplink.mqtt.topics import is_name
-from chiplink.ports import make_port
+from chiplink.redaction import READERS
 from chiplink.tables import nearest
-from chiplink.trace import MAX_LINE, READERS, SYSTEM_FOLDER, Story, socket_folder, socket_path
-from chiplink.transport.tap import Direction, Tap, TapPort
+from chiplink.trace import MAX_LINE, SYSTEM_FOLDER, Story, socket_folder, socket_path
+from chiplink.transport.tap import Direction, Tap
 from chiplink.transport.url import parse_port
 
 if TYPE_CHECKING:
@@ -32,10 +34,16 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from chiplink.driver.device import Emission
-    from chiplink.transport.base import Port
+    from chiplink.transport.url import PortUrl
 
 FOLDERS = (SYSTEM_FOLDER, Path("/var/lib/chiplink"))
 """Where a daemon run by systemd has its socket."""
+
+SETTINGS: dict[str, Settings] = {
+    "ch9329": Ch9329Settings(id="port", armed=ArmedMode.NEVER),
+    "ch392": Ch392Settings(id="port"),
+}
+"""For each chip, how it is looked after where no configuration says it."""
 
 _ARROWS = {"out": ">", "in": "<"}
 
@@ -44,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `trace`."""
     parser.epilog = (
         "The running bridge tells what goes over the line of DEVICE; with --port, no bridge is"
-        " needed: the port is opened and the chip on it looked after. Key presses, custom HID"
-        " reports and USB strings are left out."
+        " needed: the port is opened and the chip on it looked after (a CH392 is reset first)."
+        " Key presses, custom HID reports, USB strings and what sockets carry are left out."
     )
     parser.add_argument("device", nargs="?", metavar="DEVICE", help="its name in the configuration")
     parser.add_argument(
@@ -71,8 +79,8 @@ def run(options: argparse.Namespace) -> int:
         return asyncio.run(_until_told(trace_device(options.config, options.device, options.raw)))
     if options.chip not in READERS:
         raise UsageError(f"unknown chip {options.chip!r}{nearest(options.chip, list(READERS))}")
-    port = make_port(parse_port(options.port), options.chip, options.port)
-    return asyncio.run(_until_told(trace_port(port, options.chip, options.raw)))
+    url = parse_port(options.port)
+    return asyncio.run(_until_told(trace_port(url, options.port, options.chip, options.raw)))
 
 
 async def _until_told(work: Coroutine[Any, Any, None]) -> int:
@@ -85,12 +93,11 @@ async def _until_told(work: Coroutine[Any, Any, None]) -> int:
     return 0
 
 
-async def trace_port(port: Port, chip: str, raw: bool) -> None:  # noqa: FBT001
+async def trace_port(url: PortUrl, text: str, chip: str, raw: bool) -> None:  # noqa: FBT001
     """Keep the chip on a port connected and print what is said; disarmed, it types nothing."""
     story = Story("port", chip, raw=raw)
     tap = Tap(lambda direction, data: _show_all(story, direction, data))
-    settings = Ch9329Settings(id="port", armed=ArmedMode.NEVER)
-    await Ch9329(settings, TapPort(port, tap)).run(_complain)
+    await make_device(SETTINGS[chip], url, text, {}, tap).run(_complain)
 
 
 def _complain(emission: Emission) -> None:

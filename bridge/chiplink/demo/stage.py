@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Self
 from chiplink.config import check_config
 from chiplink.daemon import Bridge
 from chiplink.demo.broker import OwnBroker
+from chiplink.demo.neighbours import Echo, UdpNeighbour, free_port
 from chiplink.demo.watcher import Watcher
 from chiplink.exceptions import BrokerError, ChiplinkError
 from chiplink.mqtt.url import parse_broker
-from chiplink.sim import Ch9329Sim, Pc, PtyLine
+from chiplink.sim import Ch392Sim, Ch9329Sim, Ether, Pc, PtyLine
 
 if TYPE_CHECKING:
     from chiplink.mqtt.url import Broker
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 NODE = "demo"
 
 SECRET = "correct horse battery staple"  # noqa: S105 - of a simulated PC
+
+NEIGHBOUR = "203.0.113.5"
+"""Who the network chips talk to; an address for documentation, mapped to this machine."""
 
 READY_DEADLINE = 15.0
 """Seconds until every simulated chip answers."""
@@ -61,8 +66,25 @@ class Stage:
         self._folder = Path(folder)
         self.line = PtyLine(self.chip, link=self._folder / "kvm")
         await self._exits.enter_async_context(self.line)
+        await self._lay_network()
         self.watcher = await self._exits.enter_async_context(Watcher(self.broker, NODE))
         await self._start_bridge()
+
+    async def _lay_network(self) -> None:
+        """Start two network chips, and who they talk to."""
+        self.echo = await self._exits.enter_async_context(Echo())
+        self.neighbour = await self._exits.enter_async_context(UdpNeighbour())
+        self.server_port = free_port(socket.SOCK_STREAM)
+        self.inbox_port = free_port(socket.SOCK_DGRAM)
+        self.lan = await self._plug_in("lan")
+        self.lan_server = await self._plug_in("lan_server")
+
+    async def _plug_in(self, name: str) -> Ch392Sim:
+        chip = Ch392Sim(ether=Ether(address_map={NEIGHBOUR: "127.0.0.1"}))
+        self._exits.callback(chip.close)
+        line = PtyLine(chip, link=self._folder / name)
+        await self._exits.enter_async_context(line)
+        return chip
 
     async def _start_bridge(self) -> None:
         bridge = Bridge(check_config(self._configuration()), self._folder)
@@ -70,7 +92,8 @@ class Stage:
         try:
             async with asyncio.timeout(READY_DEADLINE):
                 await self.watcher.until(f"chiplink/{NODE}/status", "online")
-                await self.watcher.until(f"chiplink/{NODE}/kvm/availability", "online")
+                for device in ("kvm", "lan", "lan_server"):
+                    await self.watcher.until(f"chiplink/{NODE}/{device}/availability", "online")
         except TimeoutError:
             raise ChiplinkError("the bridge did not come up; is the broker reachable?") from None
 
@@ -98,5 +121,25 @@ class Stage:
             "node": {"id": NODE},
             "mqtt": mqtt,
             "secrets": {"demo_password": {"file": str(secret)}},
-            "device": {"kvm": kvm},
+            "device": {"kvm": kvm, "lan": self._lan(), "lan_server": self._lan_server()},
+        }
+
+    def _lan(self) -> dict[str, Any]:
+        return {
+            "chip": "ch392",
+            "port": f"serial://{self._folder / 'lan'}?baud=921600",
+            "name": "Simulated network",
+            "link": {
+                "plc": {"kind": "tcp-client", "remote": f"{NEIGHBOUR}:{self.echo.port}"},
+                "lamp": {"kind": "udp", "remote": f"{NEIGHBOUR}:{self.neighbour.port}"},
+                "inbox": {"kind": "udp-server", "local": self.inbox_port},
+            },
+        }
+
+    def _lan_server(self) -> dict[str, Any]:
+        return {
+            "chip": "ch392",
+            "port": f"serial://{self._folder / 'lan_server'}?baud=921600",
+            "name": "Simulated server",
+            "link": {"desk": {"kind": "tcp-server", "local": self.server_port, "peers": 3}},
         }

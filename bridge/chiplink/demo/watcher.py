@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import secrets
 from typing import TYPE_CHECKING, Any, Self
@@ -15,7 +16,7 @@ from chiplink.mqtt.connection_events import Connected, Disconnected
 from chiplink.mqtt.message import Incoming, Message, Subscription
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from chiplink.mqtt.connection_events import Event
     from chiplink.mqtt.url import Broker
@@ -31,6 +32,7 @@ class Watcher:
     def __init__(self, broker: Broker, node: str) -> None:
         self.values: dict[str, str] = {}
         self.on_message: Callable[[Incoming], None] | None = None
+        self._listeners: set[Callable[[Incoming], None]] = set()
         self._root = f"chiplink/{node}"
         self._changed = asyncio.Condition()
         self._results: dict[str, asyncio.Future[dict[str, Any]]] = {}
@@ -61,13 +63,32 @@ class Watcher:
 
     def publish(self, topic: str, payload: str, *, retain: bool = False) -> None:
         """Publish below the node's root."""
-        self._connection.publish(Message(f"{self._root}/{topic}", payload.encode(), retain=retain))
+        self._publish(topic, payload.encode(), retain=retain)
+
+    def _publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
+        self._connection.publish(Message(f"{self._root}/{topic}", payload, retain=retain))
+
+    @contextlib.contextmanager
+    def listening(self, take: Callable[[Incoming], None]) -> Iterator[None]:
+        """Call `take` for every message within the block."""
+        self._listeners.add(take)
+        try:
+            yield
+        finally:
+            self._listeners.discard(take)
 
     async def command(self, device: str, key: str, payload: str) -> dict[str, Any]:
         """Send a command and return its last result."""
+        return await self._answered(device, f"{key}/set", payload.encode())
+
+    async def send(self, device: str, key: str, payload: bytes) -> dict[str, Any]:
+        """Send bytes to a link, `link/plc/tx`, and return the last result."""
+        return await self._answered(device, key, payload)
+
+    async def _answered(self, device: str, key: str, payload: bytes) -> dict[str, Any]:
         request_id = f"{self._token}-{next(self._numbers)}"
         future = self._results[request_id] = asyncio.get_running_loop().create_future()
-        self.publish(f"{device}/{key}/set/{request_id}", payload)
+        self._publish(f"{device}/{key}/{request_id}", payload)
         try:
             async with asyncio.timeout(RESULT_DEADLINE):
                 result: dict[str, Any] = await future
@@ -98,6 +119,8 @@ class Watcher:
             self._note_result(message.payload)
         if self.on_message is not None:
             self.on_message(message)
+        for listener in tuple(self._listeners):
+            listener(message)
         task = asyncio.get_running_loop().create_task(self._notify())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import time
@@ -61,7 +62,7 @@ class Context:
 
     `config` is None where the configuration is wrong; `problems` then say why. `built` is
     when this program was installed: no right clock is earlier. `heard` is what the broker
-    told, once it was asked.
+    told, once it was asked. `has_gpiod` is whether INT# can be watched.
     """
 
     config_path: Path
@@ -77,6 +78,7 @@ class Context:
     built: float = field(default_factory=lambda: Path(chiplink.__file__).stat().st_mtime)
     listen: float = LISTEN
     heard: Heard | None = None
+    has_gpiod: bool = field(default_factory=lambda: importlib.util.find_spec("gpiod") is not None)
 
     def at(self, path: str) -> Path:
         """Return where a path of the host is."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from chiplink.catalog import Row
-    from chiplink.driver.device import Emission, Emit, Memory, Started
+    from chiplink.driver.device import Emission, Emit, LinkView, Memory, Started
     from chiplink.model import CommandRequest, Scalar
     from chiplink.transport.base import Port
 
@@ -112,6 +112,7 @@ class Ch9329:
         self.title = settings.title or settings.id
         self.chip = CHIPS["ch9329"]
         self.rows: Mapping[str, Row] = _rows(settings)
+        self.links: Mapping[str, LinkView] = {}
 
     async def run(self, emit: Emit) -> None:
         """Keep the chip connected until cancelled, then release everything."""

@@ -318,7 +318,7 @@ class Connection:
     # What paho tells
 
     def _on_connect(
-        self, client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any
+        self, client: Client, _data: Any, _flags: Any, reason: ReasonCode, properties: Any
     ) -> None:
         self._answered.set()
         if reason.is_failure:
@@ -330,7 +330,8 @@ class Connection:
             return
         self._taken = True
         self._taken_at = self._loop.time()
-        self._deliver(Connected(int(self._version)))
+        max_packet = getattr(properties, "MaximumPacketSize", None)
+        self._deliver(Connected(int(self._version), max_packet))
 
     def _on_disconnect(
         self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, _properties: Any

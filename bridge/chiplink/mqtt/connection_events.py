@@ -9,9 +9,13 @@ from chiplink.mqtt.message import Incoming
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The broker took us; `version` is 5 or 4 (3.1.1)."""
+    """The broker took us; `version` is 5 or 4 (3.1.1).
+
+    It hangs up on packets of more than `max_packet` bytes, if it says so.
+    """
 
     version: int
+    max_packet: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from chiplink.catalog import Row
 from chiplink.exceptions import LocalMisuseError
 
 if TYPE_CHECKING:
-    from chiplink.mqtt.view import DeviceView, NodeView
+    from chiplink.mqtt.view import DeviceView, LinkView, NodeView
 
 SCHEMA = 1
 """Rises only when an old reader would do harm."""
@@ -20,6 +20,7 @@ SCHEMA = 1
 MAX_SIZE = 64 * 1024
 MAX_DEVICES = 32
 MAX_ROWS = 64
+MAX_LINKS = 16
 """The descriptor's bounds; readers refuse more."""
 
 _OWN = frozenset({"gated", "urgent", "urgent_value"})
@@ -31,6 +32,8 @@ def descriptor(node: str, view: NodeView) -> bytes:
     devices = [_device(device) for device in view.devices.values()]
     if any(len(device["rows"]) > MAX_ROWS for device in devices):
         raise LocalMisuseError(f"a device has more than {MAX_ROWS} rows")
+    if any(len(device["links"]) > MAX_LINKS for device in devices):
+        raise LocalMisuseError(f"a device has more than {MAX_LINKS} links")
     payload = msgspec.json.encode(
         {"schema": SCHEMA, "node": node, "version": __version__, "devices": devices}
     )
@@ -60,5 +63,10 @@ def _device(device: DeviceView) -> dict[str, Any]:
         "model": device.chip.title,
         "manufacturer": device.chip.manufacturer,
         "rows": [row_fields(row) for row in device.rows.values()],
-        "links": [],
+        "links": [_link(link) for link in device.links.values()],
     }
+
+
+def _link(link: LinkView) -> dict[str, Any]:
+    several = {"several": True} if link.several else {}
+    return {"id": link.id, "kind": link.kind} | several

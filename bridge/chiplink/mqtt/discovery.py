@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -9,13 +10,14 @@ import msgspec
 from chiplink import __version__
 from chiplink.catalog import ValueType
 from chiplink.catalog.bridge import BRIDGE_ROWS
+from chiplink.catalog.link import CLOSE, LINK_SET, LINK_STATE, OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chiplink.catalog import Row
     from chiplink.mqtt.topics import Topics
-    from chiplink.mqtt.view import DeviceView
+    from chiplink.mqtt.view import DeviceView, LinkView
 
 Component = dict[str, Any]
 
@@ -66,7 +68,13 @@ class Discovery:
 
     def device(self, device: DeviceView) -> bytes:
         """Return a device's payload."""
-        components = {row.key: self._component(device, row) for row in device.rows.values()}
+        components = {
+            shown.key: self._component(device, row, shown)
+            for row in device.rows.values()
+            for shown in row.entities
+        }
+        for link in device.links.values():
+            components |= self._link_components(device, link)
         about = {
             "identifiers": [f"{self._node}-{device.id}"],
             "name": device.title,
@@ -91,21 +99,42 @@ class Discovery:
             "availability": [{"topic": self._topics.status}],
         }
 
-    def _component(self, device: DeviceView, row: Row) -> Component:
-        component = self._common(row, f"{self._node}-{device.id}-{row.key}")
-        component["availability"] = [
-            {"topic": self._topics.status},
-            {"topic": self._topics.availability(device.id)},
-        ]
-        component["availability_mode"] = "all"
+    def _component(self, device: DeviceView, row: Row, shown: Row) -> Component:
+        """Return what shows `row`, or a part of it, on the row's topics."""
+        component = self._common(shown, f"{self._node}-{device.id}-{shown.key}")
+        component |= self._availability(device)
         topic = self._topics.key(device.id, row.key)
-        if not row.takes_commands or row.has_state:
+        if not shown.takes_commands or shown.has_state:
             component["state_topic"] = topic
-        if row.takes_commands:
+        if shown.takes_commands:
             component["command_topic"] = f"{topic}/set"
-            if row.expiry is not None:
-                component["message_expiry_interval"] = row.expiry
-        return component | _FORMS.get(row.platform, _plain)(row)
+            if shown.expiry is not None:
+                component["message_expiry_interval"] = shown.expiry
+        return component | _FORMS.get(shown.platform, _plain)(shown)
+
+    def _link_components(self, device: DeviceView, link: LinkView) -> dict[str, Component]:
+        """Return what shows a link; no key of a row has a hyphen."""
+        prefix = f"link-{link.id}-"
+        state = self._link_common(device, link, LINK_STATE) | {
+            "options": list(LINK_STATE.options or ()),
+        }
+        switch = self._link_common(device, link, LINK_SET) | {
+            "command_topic": self._topics.link_set(device.id, link.id),
+            "payload_on": OPEN,
+            "payload_off": CLOSE,
+            "value_template": f"{{{{ '{CLOSE}' if value == 'closed' else '{OPEN}' }}}}",
+        }
+        return {prefix + LINK_STATE.key: state, prefix + LINK_SET.key: switch}
+
+    def _link_common(self, device: DeviceView, link: LinkView, row: Row) -> Component:
+        unique_id = f"{self._node}-{device.id}-link-{link.id}-{row.key}"
+        named = replace(row, name=row.name.format(link=link.id))
+        topic = {"state_topic": self._topics.link_state(device.id, link.id)}
+        return self._common(named, unique_id) | self._availability(device) | topic
+
+    def _availability(self, device: DeviceView) -> Component:
+        topics = (self._topics.status, self._topics.availability(device.id))
+        return {"availability": [{"topic": topic} for topic in topics], "availability_mode": "all"}
 
     def _common(self, row: Row, unique_id: str) -> Component:
         enabled = row.enabled or (self._typing and row.key == "type")

@@ -1,8 +1,12 @@
-"""What waits for the broker: bounded, the newest state wins, events have a time to live."""
+"""What waits for the broker, in order: states, events, and data of links.
+
+Of states the newest wins. Events and results are bounded and have a time to live. Data of
+links has neither: each link bounds what it has on its way by `Message.taken`.
+"""
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,7 +29,7 @@ class Outbox:
     def __init__(self, counters: Counter[str]) -> None:
         self._entries: OrderedDict[object, Message] = OrderedDict()
         self._counters = counters
-        self._events = 0
+        self._events: deque[object] = deque()
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -39,40 +43,44 @@ class Outbox:
 
     def put_event(self, message: Message, now: float) -> None:
         """Queue an event or a result."""
-        self._add_event(replace(message, expires_at=now + EVENT_TTL))
+        key = object()
+        self._entries[key] = replace(message, expires_at=now + EVENT_TTL)
+        self._events.append(key)
+        self._bytes += len(message.payload)
         self._bound()
 
+    def put_data(self, message: Message) -> None:
+        """Queue a message with `taken`; it stays until it is taken."""
+        self._entries[object()] = message
+
     def put_back(self, messages: list[Message]) -> None:
-        """Queue events again, in front, whose delivery was never confirmed; states are left out."""
+        """Queue again, in front, what was never confirmed; states are left out."""
         for message in reversed(messages):
-            if not message.retain:
-                self._entries.move_to_end(self._add_event(message), last=False)
+            if message.retain:
+                continue
+            key = object()
+            self._entries[key] = message
+            self._entries.move_to_end(key, last=False)
+            if message.taken is None:
+                self._events.appendleft(key)
+                self._bytes += len(message.payload)
         self._bound()
 
     def take(self, now: float) -> Message | None:
         """Return the next message that is still worth sending, or None."""
         while self._entries:
             key, message = self._entries.popitem(last=False)
-            if not isinstance(key, str):
-                self._forget_event(message)
+            if not isinstance(key, str) and message.taken is None:
+                # Events keep their order, so this is the first of them.
+                self._events.popleft()
+                self._bytes -= len(message.payload)
             if message.expires_at is None or now < message.expires_at:
                 return message
             self._counters["events_expired"] += 1
         return None
 
-    def _add_event(self, message: Message) -> object:
-        key = object()
-        self._entries[key] = message
-        self._events += 1
-        self._bytes += len(message.payload)
-        return key
-
-    def _forget_event(self, message: Message) -> None:
-        self._events -= 1
-        self._bytes -= len(message.payload)
-
     def _bound(self) -> None:
-        while self._events > MAX_EVENTS or self._bytes > MAX_BYTES:
-            oldest = next(key for key in self._entries if not isinstance(key, str))
-            self._forget_event(self._entries.pop(oldest))
+        while len(self._events) > MAX_EVENTS or self._bytes > MAX_BYTES:
+            dropped = self._entries.pop(self._events.popleft())
+            self._bytes -= len(dropped.payload)
             self._counters["events_dropped"] += 1

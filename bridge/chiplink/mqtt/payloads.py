@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from chiplink.catalog import ValueType
+from chiplink.catalog.row import PRESS
 from chiplink.exceptions import BadPayloadError, TooLargeError
 
 if TYPE_CHECKING:
@@ -39,6 +40,14 @@ def decode_command(row: Row, payload: bytes) -> CommandValue:
     return _DECODERS[row.type](row, payload)
 
 
+def decode_data(row: Row, payload: bytes) -> bytes:
+    """Return a payload that is taken as it is; raises TooLargeError."""
+    limit = int(row.max or MAX_JSON)
+    if len(payload) > limit:
+        raise TooLargeError(f"{len(payload)} bytes; at most {limit} at once")
+    return payload
+
+
 def _decode_text(row: Row, payload: bytes) -> str:
     limit = int(row.max or MAX_JSON)
     if len(payload) > limit * _BYTES_A_CHARACTER:
@@ -60,13 +69,13 @@ def _decode_bool(_row: Row, payload: bytes) -> bool:
 
 
 def _decode_enum(row: Row, payload: bytes) -> str | None:
-    options = row.options or ()
+    options = (row.options or ()) if row.button is None else (PRESS,)
     text = _utf8(payload[:MAX_JSON])
     if text not in options:
         near = difflib.get_close_matches(text, options, n=1)
         hint = f"; did you mean {near[0]}?" if near else f"; one of {', '.join(options)}"
         raise BadPayloadError(f"unknown value{hint}")
-    return None if options == ("PRESS",) else text
+    return None if options == (PRESS,) else text
 
 
 def _decode_int(row: Row, payload: bytes) -> int:

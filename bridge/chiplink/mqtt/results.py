@@ -1,4 +1,4 @@
-"""Results as JSON, and the bound on how many a device may publish."""
+"""Results as JSON, and the bound on how many a device or a link may publish."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from chiplink.model import Result
 
 MAX_PER_SECOND = 20
-"""Results of a device in a second; more are counted, not published."""
+"""Results of a device or a link in a second; more are counted, not published."""
 
 BURST = 64.0
 """Results at once: a full queue that is cancelled is answered whole."""
 
 MAX_BUCKETS = 256
-"""Devices that are counted apart; senders can invent names."""
+"""Devices and links that are counted apart; senders can invent names."""
 
 MAX_DETAIL = 500
 """Characters of `detail`."""
@@ -38,16 +38,16 @@ def encode_result(result: Result) -> bytes:
 
 
 class ResultLimit:
-    """A bucket for each device that fills at the rate and holds a burst."""
+    """A bucket for each device and link that fills at the rate and holds a burst."""
 
     def __init__(self) -> None:
         self._buckets: dict[str, tuple[float, float]] = {}
 
-    def allows(self, device: str, now: float) -> bool:
+    def allows(self, source: str, now: float) -> bool:
         """Count one result; whether it may go out."""
-        if device not in self._buckets and len(self._buckets) >= MAX_BUCKETS:
+        if source not in self._buckets and len(self._buckets) >= MAX_BUCKETS:
             self._buckets.clear()
-        left, since = self._buckets.get(device, (BURST, now))
+        left, since = self._buckets.get(source, (BURST, now))
         left = min(BURST, left + (now - since) * MAX_PER_SECOND)
-        self._buckets[device] = (max(left - 1, 0.0), now)
+        self._buckets[source] = (max(left - 1, 0.0), now)
         return left >= 1

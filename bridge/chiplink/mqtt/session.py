@@ -4,36 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-import secrets
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from chiplink.exceptions import BrokerError, CommandError
-from chiplink.model import Availability, CommandRequest, DeviceEvent, Result, StateUpdate
+from chiplink.model import Availability
+from chiplink.mqtt.announcer import Announcer
 from chiplink.mqtt.connection import Connection
-from chiplink.mqtt.connection_events import Acknowledged, Connected, Disconnected, Event, Subscribed
-from chiplink.mqtt.descriptor import descriptor
+from chiplink.mqtt.connection_events import Acknowledged, Connected, Disconnected, Event
 from chiplink.mqtt.discovery import Discovery
-from chiplink.mqtt.events import encode_event
+from chiplink.mqtt.greeting import Greeting
 from chiplink.mqtt.health import Health
 from chiplink.mqtt.homeassistant import HomeAssistant, Memory, Mode
-from chiplink.mqtt.incoming import Origin, read_command
-from chiplink.mqtt.message import Incoming, Message, Subscription
-from chiplink.mqtt.outbox import Outbox
-from chiplink.mqtt.paho import WINDOW
-from chiplink.mqtt.payloads import encode_state
-from chiplink.mqtt.results import ResultLimit, encode_result
+from chiplink.mqtt.incoming import read_command
+from chiplink.mqtt.message import Incoming, Message
+from chiplink.mqtt.outflow import Outflow
+from chiplink.mqtt.publisher import Publisher
 from chiplink.mqtt.topics import Topics
-from chiplink.mqtt.tree import RetainedTree
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections import Counter
+    from collections.abc import Callable, Mapping
 
+    from chiplink.model import (
+        CommandRequest,
+        DeviceEvent,
+        LinkData,
+        LinkInfo,
+        LinkState,
+        Result,
+        StateUpdate,
+    )
     from chiplink.mqtt.url import Broker
     from chiplink.mqtt.view import NodeView
+
+    Connect = Callable[[Broker, str, Message | None, Callable[[Event], None]], Connection]
 
 _LOG = logging.getLogger(__name__)
 
@@ -57,6 +63,7 @@ class SessionSettings:
     node: str
     broker: Broker
     birth_topic: str | None = "homeassistant/status"
+    birth_delay: tuple[float, float] = field(default_factory=lambda: BIRTH_DELAY)
     mode: Mode = Mode.AUTO
     discovery_prefix: str = "homeassistant"
     typing: bool = False
@@ -64,38 +71,58 @@ class SessionSettings:
 
 
 class Session:
-    """A sink of the node, and the source of its commands."""
+    """A sink of the node, and the source of its commands.
 
-    def __init__(self, settings: SessionSettings, node: NodeView) -> None:
+    `connect` makes its connection; `clock` counts seconds as `time.monotonic()` does.
+    """
+
+    def __init__(
+        self,
+        settings: SessionSettings,
+        node: NodeView,
+        *,
+        connect: Connect = Connection,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._settings = settings
         self._node = node
+        self._clock = clock
         self._topics = Topics(settings.node)
         self._secure = settings.broker.is_secure
         self._loop = asyncio.get_running_loop()
         self._offline = Message(self._topics.status, b"offline", retain=True)
         client_id = f"chiplink-{settings.node}"
-        self._connection = Connection(settings.broker, client_id, self._offline, self._take)
+        self._connection = connect(settings.broker, client_id, self._offline, self._take)
         self._counters: Counter[str] = self._connection.counters
         self._discovery = Discovery(
             settings.node, settings.discovery_prefix, self._topics, typing=settings.typing
         )
         self._home = HomeAssistant(settings.mode, self._discovery, node, settings.memory)
-        self._outbox = Outbox(self._counters)
-        self._limit = ResultLimit()
-        self._health = Health(
-            node, self._counters, lambda: len(self._outbox), lambda: self._home.shown
+        self._announcer = Announcer(settings.node, self._topics, node, self._counters, clock)
+        self._out = Outflow(self._connection.publish, self._counters, clock)
+        self._greeting = Greeting(
+            self._connection,
+            self._topics,
+            self._discovery.filter,
+            settings.birth_topic,
+            SYNC_DEADLINE,
         )
-        self._in_flight: dict[int, Message] = {}
-        self._sequences: Counter[str] = Counter()
-        self._subscribed: dict[int, asyncio.Future[tuple[bool, ...]]] = {}
-        self._tree: RetainedTree | None = None
-        self._tree_done = False
-        self._greeting: asyncio.Task[None] | None = None
-        self._birth: asyncio.TimerHandle | None = None
+        self._health = Health(
+            node, self._counters, lambda: self._out.waiting, lambda: self._home.shown
+        )
+        self._publisher = Publisher(
+            self._topics,
+            self._out,
+            self._announcer,
+            self._home,
+            self._health,
+            settings.birth_delay,
+            clock,
+        )
+        self._greets: asyncio.Task[None] | None = None
         self._logged: dict[str, float] = {}
-        self._ready = False
         self._leaving = False
-        self._idle = asyncio.Event()
+        self._idle = self._out.idle
         self.connected = asyncio.Event()
 
     async def run(self) -> None:
@@ -104,10 +131,13 @@ class Session:
         try:
             while True:
                 await asyncio.sleep(self._health.interval)
-                self._show(self._home.tick(time.monotonic()))
+                self._publisher.show(self._home.tick(self._clock()))
                 self._publish_health()
         finally:
-            await self._say_goodbye()
+            try:
+                await self._say_goodbye()
+            finally:
+                self._out.end()
 
     def counters(self) -> Mapping[str, int]:
         """Return what was counted since the start, by name."""
@@ -115,102 +145,58 @@ class Session:
 
     def queues(self) -> Mapping[str, int]:
         """Return how much waits, by queue."""
-        return {"outgoing": len(self._outbox), "in_flight": len(self._in_flight)}
+        return {"outgoing": self._out.waiting, "in_flight": self._out.in_flight}
 
     # What the node says (Sink)
 
     def state(self, update: StateUpdate) -> None:
         """Publish a state."""
-        topic = self._topics.key(update.device, update.key)
-        self._put_state(Message(topic, encode_state(update.value), retain=True))
+        self._out.put_state(self._announcer.state(update))
 
     def event(self, event: DeviceEvent) -> None:
         """Publish an event."""
-        topic = self._topics.key(event.device, event.key)
-        self._put_event(Message(topic, encode_event(event), seq=self._next(topic, event.device)))
+        self._out.put_event(self._announcer.event(event))
 
     def availability(self, availability: Availability) -> None:
         """Publish whether a device answers."""
-        topic = self._topics.availability(availability.device)
-        payload = b"online" if availability.online else b"offline"
-        self._put_state(Message(topic, payload, retain=True))
+        self._out.put_state(self._announcer.availability(availability))
 
     def result(self, result: Result) -> None:
         """Publish what became of a command."""
-        if not self._limit.allows(result.device, time.monotonic()):
-            self._counters["results_suppressed"] += 1
-            return
-        topic, payload = self._topics.result(result.device), encode_result(result)
-        self._put_event(Message(topic, payload, seq=self._next(topic, result.device)))
-        if isinstance(result.origin, Origin):
-            where = result.origin
-            self._put_event(Message(where.response_topic, payload, correlation=where.correlation))
+        for message in self._announcer.result(result):
+            self._out.put_event(message)
 
-    def _next(self, topic: str, device: str) -> int | None:
-        """Count a stream; one of a device that we do not have is not worth keeping."""
-        if device not in self._node.devices:
-            return None
-        self._sequences[topic] += 1
-        return self._sequences[topic]
+    def link_state(self, state: LinkState) -> None:
+        """Publish what a link is doing."""
+        self._out.put_state(self._announcer.link_state(state))
 
-    # Out
+    def link_info(self, info: LinkInfo) -> None:
+        """Publish what there is to know about a link."""
+        self._out.put_state(self._announcer.link_info(info))
 
-    def _put_state(self, message: Message) -> None:
-        self._outbox.put_state(message)
-        self._pump()
+    def link_data(self, data: LinkData) -> None:
+        """Publish what arrived on a link."""
+        self._out.put_data(self._announcer.link_data(data))
 
-    def _put_event(self, message: Message) -> None:
-        self._outbox.put_event(message, time.monotonic())
-        self._pump()
-
-    def _pump(self) -> None:
-        """Hand messages over while the broker takes them."""
-        while self._ready and len(self._in_flight) < WINDOW:
-            message = self._outbox.take(time.monotonic())
-            if message is None or not self._send(message):
-                break
-        if not self._in_flight and not len(self._outbox):
-            self._idle.set()
-        else:
-            self._idle.clear()
-
-    def _send(self, message: Message) -> bool:
-        """Hand one message over; whether the connection still stands."""
-        try:
-            mid = self._connection.publish(message)
-        except BrokerError as error:
-            _LOG.debug("publishing failed: %s", error)
-            self._outbox.put_back([message])
-            self._ready = False
-            return False
-        except ValueError as error:
-            _LOG.warning("%s cannot be published: %s", message.topic, error)
-            self._counters["unsendable"] += 1
-            return True
-        self._in_flight[mid] = message
-        return True
-
-    # In
+    # What the broker says
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Incoming):
             self._received(event)
         elif isinstance(event, Acknowledged):
-            message = self._in_flight.pop(event.mid, None)
-            if event.refused and message is not None:
-                self._counters["publishes_refused"] += 1
-                self._log_once(f"the broker refuses {message.topic}: {event.refused}; see its ACL")
-            self._pump()
+            refused = self._out.acknowledged(event)
+            if refused is not None:
+                self._log_once(f"the broker refuses {refused.topic}: {event.refused}; see its ACL")
         elif isinstance(event, Connected):
             self._connected(event)
         elif isinstance(event, Disconnected):
             self._disconnected(event)
         else:
-            self._granted(event)
+            self._greeting.granted(event)
 
     def _received(self, message: Incoming) -> None:
         command = self._topics.parse_command(message.topic)
-        if self._tree is not None and self._tree.take(message, is_command=command is not None):
+        if self._greeting.overhears(message, is_command=command is not None):
             return
         if command is None:
             self._other(message)
@@ -228,15 +214,15 @@ class Session:
 
     def _other(self, message: Incoming) -> None:
         if message.topic == self._topics.status:
-            if message.payload != b"online" and self._ready and not self._leaving:
+            if message.payload != b"online" and self._out.is_open and not self._leaving:
                 self._counters["status_repaired"] += 1
-                self._put_state(Message(self._topics.status, b"online", retain=True))
+                self._say_online()
         elif message.topic == self._settings.birth_topic:
             if message.payload == b"online":
-                self._home.born(time.monotonic())
-                self._plan_republication()
+                self._home.born(self._clock())
+                self._publisher.plan()
         elif message.topic == self._topics.claim:
-            self._show(self._home.claimed(message.payload))
+            self._publisher.show(self._home.claimed(message.payload))
         elif self._home.owns(message.topic):
             if not message.payload:
                 self._home.emptied(message.topic)
@@ -245,7 +231,7 @@ class Session:
 
     def _refuse(self, request: CommandRequest, error: CommandError) -> None:
         self._counters["commands_refused"] += 1
-        self.result(request.failed(error, time.monotonic()))
+        self.result(request.failed(error, self._clock()))
 
     # Coming and going
 
@@ -253,46 +239,43 @@ class Session:
         version = {5: "5", 4: "3.1.1"}.get(event.version, str(event.version))
         _LOG.info("connected to %s, MQTT %s", self._settings.broker, version)
         self._end_greeting()
-        self._greeting = self._loop.create_task(self._greet())
+        self._greets = self._loop.create_task(self._greet(event.max_packet))
 
     def _disconnected(self, event: Disconnected) -> None:
         self._end_greeting()
         self._log_once(event.reason)
-        if self._ready:
+        if self.connected.is_set():
             self._counters["broker_lost"] += 1
-        self._ready = False
         self.connected.clear()
-        self._outbox.put_back(list(self._in_flight.values()))
-        self._in_flight.clear()
+        self._out.lost()
         self._node.unattended()
 
     def _log_once(self, reason: str) -> None:
         """Log a reason, but not again within a minute."""
-        now = time.monotonic()
+        now = self._clock()
         self._logged = {line: at for line, at in self._logged.items() if now - at < SAME_LINE}
         if reason not in self._logged:
             self._logged[reason] = now
             _LOG.warning("%s", reason)
 
     def _end_greeting(self) -> None:
-        if self._greeting is not None:
-            self._greeting.cancel()
-            self._greeting = None
-        if self._birth is not None:
-            self._birth.cancel()
-            self._birth = None
+        if self._greets is not None:
+            self._greets.cancel()
+            self._greets = None
+        self._publisher.drop_plan()
 
-    async def _greet(self) -> None:
+    async def _greet(self, max_packet: int | None) -> None:
         """Clear what is not ours any more, listen, publish everything, and go online."""
         try:
-            retained = await self._survey()
+            retained = await self._greeting.survey()
             # At once, before anything else can be heard: a claim that comes now is newer.
-            self._show(self._surveyed(retained), retained)
-            await self._subscribe()
-            self._clear_stale(retained)
-            self._publish_all()
-            self._ready = True
-            self._put_state(Message(self._topics.status, b"online", retain=True))
+            self._publisher.surveyed(retained)
+            await self._greeting.listen()
+            for message in self._greeting.stale(retained, self._announcer.retained_topics()):
+                self._out.put_state(message)
+            self._publisher.everything()
+            self._out.open(max_packet)
+            self._say_online()
             self.connected.set()
         except (BrokerError, TimeoutError) as error:
             self._connection.restart(
@@ -308,128 +291,23 @@ class Session:
             f" read and write {self._topics.everything}?"
         )
 
-    async def _survey(self) -> dict[str, bytes]:
-        """Return what is retained of ours: at the start everything, later what others change."""
-        tree = self._tree = RetainedTree(self._topics.sync(secrets.token_hex(8)))
-        passing = [tree.marker] if self._tree_done else [tree.marker, self._topics.everything]
-        wanted = [Subscription(topic, replay=True) for topic in passing]
-        wanted.append(Subscription(self._topics.claim, replay=True))
-        wanted.append(Subscription(self._discovery.filter, replay=True, own=False))
-        try:
-            granted = await self._ask(wanted)
-            self._tell_refused(wanted, granted)
-            if granted[0]:
-                self._connection.publish(Message(tree.marker, b"sync"))
-                await tree.wait(SYNC_DEADLINE)
-            for topic in passing:
-                self._connection.unsubscribe(topic)
-        finally:
-            self._tree = None
-        return tree.retained
-
-    def _clear_stale(self, retained: dict[str, bytes]) -> None:
-        """Clear what an earlier configuration left below our root."""
-        self._tree_done = True
-        for topic in retained.keys() - self._own_topics():
-            if topic.startswith(f"{self._topics.root}/"):
-                _LOG.info("clearing %s", topic)
-                self._outbox.put_state(Message(topic, b"", retain=True))
-
-    def _surveyed(self, retained: dict[str, bytes]) -> list[Message]:
-        claim = retained.get(self._topics.claim, b"")
-        existing = {topic: payload for topic, payload in retained.items() if self._home.owns(topic)}
-        return self._home.surveyed(claim, existing)
-
-    def _show(self, messages: list[Message], retained: Mapping[str, bytes] | None = None) -> None:
-        """Publish discovery; to what is new, say everything again when it listens."""
-        self._publish_for_home_assistant(messages)
-        known = retained or {}
-        if any(item.payload and item.payload != known.get(item.topic) for item in messages):
-            self._plan_republication()
-
-    def _publish_for_home_assistant(self, messages: list[Message]) -> None:
-        """Publish discovery; of two payloads of one topic, the first must go out too."""
-        for number, message in enumerate(messages):
-            later = {other.topic for other in messages[number + 1 :]}
-            if message.topic in later:
-                self._outbox.put_event(message, time.monotonic())
-            else:
-                self._outbox.put_state(message)
-        self._pump()
-
-    async def _subscribe(self) -> None:
-        wanted = [Subscription(topic) for topic in self._topics.commands]
-        wanted.append(Subscription(self._topics.status, replay=True))
-        if self._settings.birth_topic is not None:
-            wanted.append(Subscription(self._settings.birth_topic))
-        self._tell_refused(wanted, await self._ask(wanted))
-
-    @staticmethod
-    def _tell_refused(wanted: list[Subscription], granted: tuple[bool, ...]) -> None:
-        for subscription, ok in zip(wanted, granted, strict=False):
-            if not ok:
-                _LOG.error("the broker does not let us listen to %s", subscription.filter)
-
-    async def _ask(self, subscriptions: list[Subscription]) -> tuple[bool, ...]:
-        mid = self._connection.subscribe(subscriptions)
-        future = self._subscribed[mid] = self._loop.create_future()
-        try:
-            async with asyncio.timeout(SYNC_DEADLINE):
-                granted: tuple[bool, ...] = await future
-                return granted
-        finally:
-            del self._subscribed[mid]
-
-    def _granted(self, event: Subscribed) -> None:
-        future = self._subscribed.get(event.mid)
-        if future is not None and not future.done():
-            future.set_result(event.granted)
-
-    def _own_topics(self) -> set[str]:
-        """Every topic that may be retained by this configuration."""
-        topics = self._topics
-        own = {topics.status, topics.descriptor, topics.health, topics.claim}
-        for device in self._node.devices.values():
-            own.add(topics.availability(device.id))
-            own |= {topics.key(device.id, row.key) for row in device.rows.values() if row.has_state}
-        return own
-
-    def _publish_all(self) -> None:
-        payload = descriptor(self._settings.node, self._node)
-        self._put_state(Message(self._topics.descriptor, payload, retain=True))
-        for device, online in self._node.available.items():
-            self.availability(Availability(device, online))
-        for (device, key), value in self._node.states.items():
-            self.state(StateUpdate(device, key, value))
-        self._health.changed()
-        self._publish_health()
-
-    def _publish_health(self) -> None:
-        payload = self._health.due(time.monotonic())
-        if payload is not None:
-            self._put_state(Message(self._topics.health, payload, retain=True))
-
-    def _plan_republication(self) -> None:
-        """Home Assistant has just met us: give it a moment, then say everything again."""
-        if self._birth is not None:
-            self._birth.cancel()
-        delay = random.uniform(*BIRTH_DELAY)  # noqa: S311 - spreads load, keeps no secret
-        self._birth = self._loop.call_later(delay, self._publish_again)
-
-    def _publish_again(self) -> None:
-        self._publish_for_home_assistant(self._home.again())
-        self._publish_all()
+    def _say_online(self) -> None:
+        self._out.put_state(Message(self._topics.status, b"online", retain=True))
 
     async def _say_goodbye(self) -> None:
         self._end_greeting()
         self._leaving = True
-        if self._ready:
+        if self._out.is_open:
             for device in self._node.devices:
                 self.availability(Availability(device, online=False))
-            self._put_state(self._offline)
+            self._out.put_state(self._offline)
             try:
                 async with asyncio.timeout(FAREWELL_DEADLINE):
                     await self._idle.wait()
             except TimeoutError:
-                _LOG.warning("%d messages could not be delivered any more", len(self._outbox))
+                left = self._out.waiting
+                _LOG.warning("%d messages could not be delivered any more", left)
         await self._connection.stop()
+
+    def _publish_health(self) -> None:
+        self._publisher.health()

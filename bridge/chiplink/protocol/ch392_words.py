@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _COUNTED = 3
 
 
-class _Piece(NamedTuple):
+class Piece(NamedTuple):
     """A packet, or bytes that are none; `why` it is bad, else empty."""
 
     command: bytes
@@ -25,15 +25,15 @@ class _Piece(NamedTuple):
 
 def explain(data: bytes) -> list[tuple[bool, str]]:
     """Return a line for each packet from the host in `data`, with whether it is good."""
-    return [_command_line(piece) for piece in _pieces(data)]
+    return [command_line(piece) for piece in pieces(data)]
 
 
 def explain_exchange(sent: bytes, received: bytes) -> list[tuple[bool, str]]:
     """Return a line for each packet in `sent`, each with its reply from `received` behind it."""
     lines = []
     at = 0
-    for piece in _pieces(sent):
-        lines.append(_command_line(piece))
+    for piece in pieces(sent):
+        lines.append(command_line(piece))
         length = 0 if piece.why else ch392_reply_length(piece.command)
         if length:
             lines.append(_reply_line(piece.command, received[at : at + length], length))
@@ -43,7 +43,7 @@ def explain_exchange(sent: bytes, received: bytes) -> list[tuple[bool, str]]:
     return lines
 
 
-def _pieces(data: bytes) -> list[_Piece]:
+def pieces(data: bytes) -> list[Piece]:
     """Take a stream apart as the chip does: an argument that looks like a head is an argument."""
     pieces = []
     at = 0
@@ -51,49 +51,50 @@ def _pieces(data: bytes) -> list[_Piece]:
         start = data.find(SYNC, at)
         start = len(data) if start < 0 else start
         if start > at:
-            pieces.append(_Piece(b"", f"not a packet: {_hex(data[at:start])}", start))
+            pieces.append(Piece(b"", f"not a packet: {_hex(data[at:start])}", start))
         if start < len(data):
             pieces.append(_packet(data, start + len(SYNC)))
         at = pieces[-1].end
     return pieces
 
 
-def _packet(data: bytes, start: int) -> _Piece:
+def _packet(data: bytes, start: int) -> Piece:
     if start == len(data):
-        return _Piece(b"", f"not a packet: {_hex(SYNC)} without a command", start)
+        return Piece(b"", f"not a packet: {_hex(SYNC)} without a command", start)
     name = f"→ {command_name(data[start])}"
     row = ch392_commands().get(data[start])
     if row is None:
         following = data.find(SYNC, start)
         end = len(data) if following < 0 else following
         rest = f": {_hex(data[start + 1 : end])}" if end > start + 1 else ""
-        return _Piece(b"", f"{name}: there is no such command{rest}", end)
+        return Piece(b"", f"{name}: there is no such command{rest}", end)
     args = data[start + 1 : start + 1 + row.least]
     if len(args) < row.least:
         return _short(name, args, row.least, len(data))
     if row.counts_arguments or row.counts_reply:
         return _counted(data, start, row, name)
     end = start + 1 + row.least
-    return _Piece(data[start:end], "", end)
+    return Piece(data[start:end], "", end)
 
 
-def _counted(data: bytes, start: int, row: Ch392Row, name: str) -> _Piece:
+def _counted(data: bytes, start: int, row: Ch392Row, name: str) -> Piece:
     begin = start + 1 + _COUNTED
     count = number(data[start + 2 : begin])
     if count > CH392_STREAM:
-        return _Piece(b"", f"{name}: {count} bytes, {CH392_STREAM} is the most", begin)
+        return Piece(b"", f"{name}: {count} bytes, {CH392_STREAM} is the most", begin)
     end = begin + count if row.counts_arguments else begin
     if end > len(data):
         return _short(name, data[start + 1 :], end - start - 1, len(data))
-    return _Piece(data[start:end], "", end)
+    return Piece(data[start:end], "", end)
 
 
-def _short(name: str, args: bytes, wanted: int, end: int) -> _Piece:
+def _short(name: str, args: bytes, wanted: int, end: int) -> Piece:
     came = f": {_hex(args)}" if args else ""
-    return _Piece(b"", f"{name}: {len(args)} of {wanted} argument bytes{came}", end)
+    return Piece(b"", f"{name}: {len(args)} of {wanted} argument bytes{came}", end)
 
 
-def _command_line(piece: _Piece) -> tuple[bool, str]:
+def command_line(piece: Piece) -> tuple[bool, str]:
+    """Return a packet's line, and whether it is good."""
     if piece.why:
         return False, piece.why
     words = command_words(piece.command)

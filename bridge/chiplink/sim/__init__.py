@@ -16,6 +16,7 @@ from .pty import PtyLine
 from .runner import faults_of, run_sim
 from .sim800 import Sim800Sim
 from .sim7028 import Sim7028Sim
+from .spi_wire import SpiWire
 
 __all__ = [
     "CH392_FAULTS",
@@ -32,6 +33,7 @@ __all__ = [
     "PtyLine",
     "Sim800Sim",
     "Sim7028Sim",
+    "SpiWire",
     "Times",
     "faults_of",
     "run_sim",

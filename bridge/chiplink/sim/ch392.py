@@ -13,6 +13,7 @@ from .ch392_dhcp import Lease
 from .ch392_events import CableChanged, ChipStarted
 from .ch392_faults import CH392_FAULTS
 from .ch392_processor import Processor
+from .ch392_spi import Spi
 from .ch392_times import Times
 from .ch392_uart import Uart
 from .ether import Ether
@@ -29,7 +30,10 @@ SERVER = Lease("192.168.1.50", "192.168.1.1", "255.255.255.0", "192.168.1.1")
 
 
 class Ch392Sim(Observable):
-    """The chip, powered and running on the current loop, its UART selected."""
+    """The chip, powered and running on the current loop; UART and SPI both reach it.
+
+    On a real one SEL chooses between them at power-up (section 6.1).
+    """
 
     def __init__(
         self,
@@ -51,6 +55,7 @@ class Ch392Sim(Observable):
             server=dhcp_server,
         )
         self.processor = Processor(self.chip)
+        self.spi = Spi(self.chip, self.processor)
         self._uart = Uart(self.chip, self.processor)
         self._closed = False
         self.chip.reset_wanted = self.restart

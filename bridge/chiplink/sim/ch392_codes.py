@@ -82,6 +82,12 @@ BAUD_RATES: Final = frozenset(
 )
 RESET_BAUD: Final = 9600
 
+# Section 2.
+SPI_CLOCK_MAX: Final = 8_000_000
+
+# Section 5.27.
+READ_RECV_BUF_SN: Final = 0x3C
+
 SOCKETS: Final = 4
 BLOCKS: Final = 8
 BLOCK_SIZE: Final = 536

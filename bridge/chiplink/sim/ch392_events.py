@@ -29,6 +29,15 @@ class CommandTaken(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SpiProblem(Event):
+    """What the host did wrong on SPI, and during which command (None: before any)."""
+
+    event: ClassVar[str] = "spi"
+    code: int | None
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class StatusReady(Event):
     """What GET_CMD_STATUS answers from now on, after the command of this name."""
 

@@ -7,6 +7,7 @@ from .faults import LINE_FAULTS, Fault, fault_table
 CH392_FAULTS = LINE_FAULTS | fault_table(
     Fault("no-answer", "chip", "commands are neither carried out nor answered"),
     Fault("busy-forever", "chip", "a command with a status stays BUSY until the chip is reset"),
+    Fault("spi-echo", "chip", "an answer over SPI begins with the echo of its command's code"),
     Fault("int-lost", "chip", "INT# goes low, but its edge gets lost"),
     Fault("int-spurious", "chip", "INT# goes low after a command, with nothing behind it"),
     Fault("int-stuck-low", "chip", "INT# stays low whatever is read"),

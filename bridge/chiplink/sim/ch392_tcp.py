@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from . import ch392_codes as codes
 from .ch392_session import Session
-from .ether_tcp import TcpLink, refuse
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
     from .ch392_socket import ChipSocket
-    from .ether_tcp import Listener
+    from .ether_tcp import Listener, TcpLink
 
 CONNECTED = (codes.TCP_ESTABLISHED, codes.TCP_CLOSE_WAIT)
 ENDING = (codes.TCP_FIN_WAIT_1, codes.TCP_FIN_WAIT_2)
@@ -117,14 +116,14 @@ class TcpSession(Session):
         """Be the connection that a listener accepted."""
         self.accepted = True
         self.peer = (ip, port)
-        self._link = TcpLink(self.chip.ether, self, sock)
+        self._link = self.chip.ether.adopt(self, sock)
         self._go(codes.TCP_SYN_RCVD)
         self._link.accept()
 
     def _on_connection(self, sock: socket.socket, ip: bytes, port: int) -> None:
         target = self._next_socket()
         if target is None:
-            refuse(sock)
+            self.chip.ether.refuse(sock)
         elif target is self.socket:
             self._stop()
             self.adopt(sock, ip, port)

@@ -24,6 +24,7 @@ class Times:
     baud: float = 0.001
     copy: float = 0.001  # from a WRITE's last byte to the stack
     sync_guard: float = 0.040  # SER_CMD_TIMEOUT (6.3); not divided: real bytes keep to it
+    tsc: float = 0.000001  # the gap on SPI (6.2), "1mS" by a misprint; not divided either
     peer: float = 6.0  # not divided: how long a real peer may take to answer
     speed: float = 1.0
 

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from .ether_names import Names
-from .ether_tcp import Listener, TcpLink, TcpUser
+from .ether_tcp import Listener, TcpLink, TcpUser, refuse
 from .ether_udp import UdpPort, UdpUser
 
 if TYPE_CHECKING:
@@ -110,6 +110,14 @@ class Ether:
     ) -> Listener:
         """Bind a TCP port of the chip; OSError if the machine has it in use."""
         return Listener(self, self._port("tcp", port), on_connection)
+
+    def adopt(self, user: TcpUser, sock: socket.socket) -> TcpLink:
+        """Make a connection of what a listener gave."""
+        return TcpLink(self, user, sock)
+
+    def refuse(self, sock: socket.socket) -> None:
+        """Reset what a listener gave."""
+        refuse(sock)
 
     def open_udp(self, user: UdpUser, port: int) -> UdpPort:
         """Bind a UDP port of the chip; OSError if the machine has it in use."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BITS_A_BYTE = 10  # start bit, eight data bits, stop bit
+GRAIN = 0.0005  # the loop's timers come up to a millisecond late; what is due this soon goes now
 
 
 class DelayLine:
@@ -20,14 +21,15 @@ class DelayLine:
         self._loop = asyncio.get_running_loop()
         self._queue: deque[tuple[float, bytes]] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._free_at = 0.0  # when the last piece is through, which may be a grain ahead
         self.pending = 0
 
     def push(self, data: bytes, *, latency: float = 0.0, gap: float = 0.0) -> None:
         """Deliver data latency seconds from now and at least gap seconds after what waits."""
         now = self._loop.time()
-        last = self._queue[-1][0] if self._queue else now
-        due = max(now + latency, max(now, last) + gap)
-        if due <= now and not self._queue:
+        due = max(now + latency, max(now, self._free_at) + gap)
+        self._free_at = due
+        if due <= now + GRAIN and not self._queue:
             self._deliver(data)
             return
         self._queue.append((due, data))

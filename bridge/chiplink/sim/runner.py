@@ -1,4 +1,4 @@
-"""Running one simulated chip on a pseudo-terminal until it is cancelled."""
+"""Running one simulated chip on a pseudo-terminal, or its SPI wire, until it is cancelled."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .ch392 import Ch392Sim
 from .ch392_faults import CH392_FAULTS
 from .ch9329 import Ch9329Sim
 from .ch9329_faults import CH9329_FAULTS
-from .ether import Ether
+from .ether_map import MappedEther, parse_map
 from .gseries import GSeriesSim
 from .gseries_faults import GSERIES_FAULTS
 from .log import JsonLog
@@ -19,9 +19,10 @@ from .sim800 import Sim800Sim
 from .sim800_faults import SIM800_FAULTS
 from .sim7028 import Sim7028Sim
 from .sim7028_faults import SIM7028_FAULTS
+from .spi_wire import SpiWire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from .faults import Fault
@@ -44,28 +45,36 @@ FAULTS: dict[str, Mapping[str, Fault]] = {
 }
 
 
-async def run_sim(
+async def run_sim(  # noqa: PLR0913 - the options of `chiplink sim`
     chip: str,
     *,
     link: str | Path | None = None,
+    spi: str | Path | None = None,
     faults: Iterable[str] = (),
     log: Callable[[str], None] | None = None,
     pace: bool = False,
-    address_map: Mapping[str, str] | None = None,
+    maps: Sequence[str] = (),
     rtt: float = 0.0,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Run chip until cancelled; faults are NAME[=ARG], log gets JSON lines, on_ready "ready PATH".
 
-    address_map and rtt are the network's (Ether). ValueError: unknown chip, fault or argument, or
-    a network for a chip that has none. OSError: the link cannot be made.
+    With spi it is reached over a Unix socket there instead of a pseudo-terminal. maps are
+    FROM=TO, where the chip's network leads (ether_map.py), rtt its round trip in seconds.
+    ValueError: unknown chip, fault or argument, a map that is none, a network for a chip that has
+    none, or no such line. OSError: link or socket cannot be made.
     """
-    sim = _make(_known(chip), address_map or {}, rtt)
+    sim = _make(_known(chip), maps, rtt)
+    try:
+        line = _line(sim, link, spi, pace=pace)
+    except ValueError:
+        sim.close()
+        raise
     if log is not None:
         lines = JsonLog()
         sim.observe(lambda event: log(lines.log_line(event)))
     try:
-        async with PtyLine(sim, link=link, pace=pace) as line:
+        async with line:
             sim.faults.watch(line.on_fault)
             for fault in faults:
                 sim.faults.switch_on(fault)
@@ -76,18 +85,34 @@ async def run_sim(
         sim.close()
 
 
-def _make(chip: str, address_map: Mapping[str, str], rtt: float) -> Ch9329Sim | Ch392Sim | ModemSim:
-    kind = SIMULATORS[chip]
-    if issubclass(kind, Ch9329Sim):
-        if address_map or rtt:
-            raise ValueError(f"a {chip} has no network: it takes neither a map nor a round trip")
-        return kind()
-    return kind(ether=Ether(address_map=address_map, rtt=rtt))
+def _line(
+    sim: Ch9329Sim | Ch392Sim | ModemSim,
+    link: str | Path | None,
+    spi: str | Path | None,
+    *,
+    pace: bool,
+) -> PtyLine | SpiWire:
+    if spi is None:
+        return PtyLine(sim, link=link, pace=pace)
+    if not isinstance(sim, Ch392Sim):
+        raise ValueError("this chip has no SPI; only a ch392 has")  # noqa: TRY004 - a wrong option
+    if link is not None or pace:
+        raise ValueError("over SPI there is no pseudo-terminal to link to or to pace")
+    return SpiWire(sim, spi)
 
 
 def faults_of(chip: str) -> Mapping[str, Fault]:
     """Return the table of a chip's faults; ValueError names the nearest chip."""
     return FAULTS[_known(chip)]
+
+
+def _make(chip: str, maps: Sequence[str], rtt: float) -> Ch9329Sim | Ch392Sim | ModemSim:
+    kind = SIMULATORS[chip]
+    if issubclass(kind, Ch9329Sim):
+        if maps or rtt:
+            raise ValueError(f"a {chip} has no network: it takes neither a map nor a round trip")
+        return kind()
+    return kind(ether=MappedEther(parse_map(maps), rtt=rtt))
 
 
 def _known(chip: str) -> str:

@@ -1,1 +1,1 @@
-"""Byte lines to chips: each moves bytes and knows nothing of what they mean."""
+"""Lines to chips: bytes both ways, over SPI whole commands, and INT#; none knows their meaning."""

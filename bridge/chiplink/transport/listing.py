@@ -70,7 +70,7 @@ def list_ports_and_spi(
         del found[path]
     serial = [found[device] for device in sorted(found)]
     spi = [
-        ListedPort(str(path), "spi", probably="an SPI device, for a CH392")
+        ListedPort(str(path), "spi", probably=f"an SPI device, for a CH392: spi://{path}")
         for path in sorted(dev.glob("spidev*"))
     ]
     return serial + spi

@@ -1,9 +1,9 @@
 /* What every module of the chiplink core shares: error codes and the frame descriptor.
  *
- * The core does no I/O, allocates nothing, keeps no globals and starts no threads. Every object is
- * a struct of the caller's; one thread at a time may use it. Functions return a count or a length
- * (0 or more) or one of the negative codes below; after an error nothing was consumed, and what an
- * output buffer holds is unspecified.
+ * The core does no I/O (but for spi.h's), allocates nothing, keeps no globals and starts no
+ * threads. Every object is a struct of the caller's; one thread at a time may use it. Functions
+ * return a count or a length (0 or more) or one of the negative codes below; after an error nothing
+ * was consumed, and what an output buffer holds is unspecified.
  *
  * The region between the cdef and end marks is also read by native/ffi_build.py. */
 #ifndef CHIPLINK_CORE_H

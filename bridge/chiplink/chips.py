@@ -1,0 +1,290 @@
+"""Chips in a Python program, without MQTT: the drivers of the bridge, with asyncio's own words.
+
+    async with ch392("serial:///dev/ttyUSB0?baud=921600") as chip:
+        reader, writer = await chip.open_connection("192.168.1.50", 502)
+
+A chip is kept connected while the block runs: it may be lost and come back, and what is
+opened then goes over the new connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from functools import wraps
+from ipaddress import IPv4Address, IPv4Network
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar, cast
+from weakref import WeakSet
+
+from chiplink.devices import bus_port
+from chiplink.driver.ch392 import Ch392, Ch392Settings
+from chiplink.driver.stream_errors import os_error
+from chiplink.driver.stream_server import StreamServer
+from chiplink.driver.streams import Streams
+from chiplink.exceptions import LocalMisuseError, OfflineError, UsageError
+from chiplink.model import Availability, CommandRequest, DeviceEvent, StateUpdate
+from chiplink.protocol.ch392_commands import set_baudrate, set_mask_addr
+from chiplink.protocol.ch392_profile import PROFILES
+from chiplink.tables import nearest
+from chiplink.transport.url import parse_port
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from chiplink.driver.device import Emission
+    from chiplink.driver.sockets import Endpoint, Socket
+    from chiplink.model import CommandValue, Json, Scalar
+
+CONNECT_TIMEOUT = 20.0
+"""Seconds until the chip must answer when a program begins to use it."""
+
+STOP_DEADLINE = 10.0
+"""Seconds for taking leave of who is connected, and again for closing the port."""
+
+A = ParamSpec("A")
+Connection = asyncio.Transport | asyncio.DatagramTransport
+T = TypeVar("T", bound=tuple[Connection, asyncio.BaseProtocol] | StreamServer)
+
+
+def _ends_with_the_block(
+    opening: Callable[Concatenate[Streams, A], Awaitable[T]],
+) -> Callable[Concatenate[Ch392Chip, A], Coroutine[Any, Any, T]]:
+    """Have the chip know what `opening` opens, to close it in the end."""
+
+    @wraps(opening)
+    async def opened(self: Ch392Chip, /, *args: A.args, **options: A.kwargs) -> T:
+        self._check_inside()
+        made = await opening(self, *args, **options)
+        self._opened.add(made[0] if isinstance(made, tuple) else made)
+        return made
+
+    return opened
+
+
+class _NotedSocket:
+    """A Socket that says when it is closed."""
+
+    def __init__(self, socket: Socket) -> None:
+        self._socket = socket
+        self.closed = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+    async def close(self) -> None:
+        """Close it; whoever waits for `closed` goes on behind who called this."""
+        try:
+            await self._socket.close()
+        finally:
+            self.closed.set()
+
+
+class Ch392Chip(Streams):
+    """A CH392 that answers, inside `async with`; it may be entered again later.
+
+    `states` are its states by key, as the catalogue names them; `on_event` gets what
+    happens once. Entering raises OfflineError with why the chip does not answer.
+    """
+
+    def __init__(
+        self,
+        device: Ch392,
+        port: str,
+        *,
+        timeout: float = CONNECT_TIMEOUT,
+        on_event: Callable[[DeviceEvent], None] | None = None,
+    ) -> None:
+        super().__init__(device.stack)
+        self._device = device
+        self._port = port
+        self._timeout = timeout
+        self._on_event = on_event
+        self._running: asyncio.Task[None] | None = None
+        self._reason = ""
+        self._opened: WeakSet[Connection | StreamServer] = WeakSet()
+        self._sockets: WeakSet[_NotedSocket] = WeakSet()
+        self.states: dict[str, Scalar] = {}
+
+    async def __aenter__(self) -> Self:
+        """Connect, and return when the chip is initialised; the network may come later."""
+        if self._running is not None:
+            raise LocalMisuseError("this chip is in use already")
+        self._reason = f"{self._port}: no CH392 answers within {self._timeout:g} s"
+        self.states.clear()
+        self._running = asyncio.create_task(self._device.run(self._take))
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._device.connected()
+        except TimeoutError:
+            await self._stop()
+            raise OfflineError(self._reason) from None
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_error: object) -> None:
+        """Close everything that goes over the chip, and its port.
+
+        What was written still goes out, within STOP_DEADLINE; not after an error.
+        """
+        try:
+            await self._take_leave(in_order=kind is None)
+        finally:
+            await self._stop()
+
+    async def ready(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncio's way
+        """Wait for cable and address; raises TimeoutError with what is missing."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._device.stack.ready()
+        except TimeoutError:
+            raise TimeoutError(self._device.stack.obstacle) from None
+
+    async def command(self, key: str, value: CommandValue = None) -> Json:
+        """Carry out `dhcp` or `reset` and return the result's value; raises CommandError."""
+        request = CommandRequest(self._device.id, key, value)
+        outcome = await self._device.execute(request, _unheard)
+        return outcome.value
+
+    async def write_mac(self, mac: str, *, force: bool = False) -> None:
+        """Write another MAC address, `84:c2:e4:…`, into the chip for good; only with `force`.
+
+        The chip is reset then. Raises UsageError, CommandError.
+        """
+        try:
+            packed = bytes.fromhex(mac.replace(":", ""))
+        except ValueError:
+            raise UsageError(f"{mac!r} is no MAC address; write 84:c2:e4:01:02:03") from None
+        await self._device.write_mac(packed, force=force)
+
+    create_connection = _ends_with_the_block(Streams.create_connection)
+    create_datagram_endpoint = _ends_with_the_block(Streams.create_datagram_endpoint)
+    create_server = _ends_with_the_block(Streams.create_server)
+
+    async def _connect(self, endpoint: Endpoint) -> Socket:
+        socket = _NotedSocket(await super()._connect(endpoint))
+        self._sockets.add(socket)
+        return cast("Socket", socket)
+
+    def _check_inside(self) -> None:
+        if self._running is None:
+            raise os_error(OfflineError("the chip is used outside of its `async with`"))
+
+    async def _take_leave(self, *, in_order: bool) -> None:
+        """Close what is open: the chip would keep it up with nobody behind it."""
+        opened = list(self._opened)
+        for each in opened:
+            _close(each, in_order=in_order)
+        ends = (
+            *(each.wait_closed() for each in opened if isinstance(each, StreamServer)),
+            *(socket.closed.wait() for socket in list(self._sockets)),
+        )
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_DEADLINE):
+                await asyncio.gather(*ends)
+
+    async def _stop(self) -> None:
+        running, self._running = self._running, None
+        if running is not None:
+            running.cancel()
+            await asyncio.wait({running}, timeout=STOP_DEADLINE)
+
+    def _take(self, emission: Emission) -> None:
+        if isinstance(emission, StateUpdate):
+            self.states[emission.key] = emission.value
+        elif isinstance(emission, Availability) and not emission.online:
+            self._reason = emission.reason
+        elif isinstance(emission, DeviceEvent):
+            self._tell(emission)
+
+    def _tell(self, event: DeviceEvent) -> None:
+        """Hand an event to the program, whose mistakes are not the driver's."""
+        if self._on_event is None:
+            return
+        try:
+            self._on_event(event)
+        except Exception as error:  # noqa: BLE001 - the program's; the chip works on
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "on_event() failed", "exception": error}
+            )
+
+
+def _close(what: Connection | StreamServer, *, in_order: bool) -> None:
+    if isinstance(what, StreamServer):
+        what.close()
+        end = what.close_clients if in_order else what.abort_clients
+    else:
+        end = what.close if in_order else what.abort
+    end()
+
+
+def ch392(
+    port: str,
+    *,
+    ip: str | None = None,
+    netmask: str = "255.255.255.0",
+    gateway: str | None = None,
+    profile: str = "ch392f",
+    sockets: int = 4,
+    timeout: float = CONNECT_TIMEOUT,
+    on_event: Callable[[DeviceEvent], None] | None = None,
+) -> Ch392Chip:
+    """Return the CH392 at `port`, written as in the configuration; to be used by `async with`.
+
+    Without `ip` DHCP gives the address. The chip's buffers are shared evenly by `sockets`
+    connections at once, 1 to 4: fewer are faster. `timeout` is in seconds.
+    Raises UsageError, ConfigError.
+    """
+    if profile not in PROFILES:
+        raise UsageError(f"unknown profile {profile!r}{nearest(profile, list(PROFILES))}")
+    own, mask, router = _addresses(ip, netmask, gateway)
+    settings = Ch392Settings(
+        id="ch392",
+        profile=PROFILES[profile],
+        dhcp=own is None,
+        ip=own,
+        netmask=mask,
+        gateway=router,
+        sockets=sockets,
+    )
+    url = parse_port(port)
+    if url.baud is not None:
+        set_baudrate(url.baud)
+    device = Ch392(settings, bus_port(url, port, settings.profile))
+    return Ch392Chip(device, port, timeout=timeout, on_event=on_event)
+
+
+_Addresses = tuple[IPv4Address | None, IPv4Address | None, IPv4Address | None]
+
+
+def _addresses(ip: str | None, netmask: str, gateway: str | None) -> _Addresses:
+    """Return the chip's own address, the netmask and the gateway, checked; none with DHCP."""
+    if ip is None:
+        if gateway is not None:
+            raise UsageError("a gateway belongs to a fixed address; give ip too, or neither")
+        return None, None, None
+    own, mask = _parsed(ip), _parsed(netmask)
+    router = None if gateway is None else _parsed(gateway)
+    set_mask_addr(mask)
+    network = IPv4Network(f"{own}/{mask}", strict=False)
+    for each in (own, router):
+        if each is not None and not _is_one_device(each, network):
+            raise UsageError(f"{each} is no address of one device in {network}")
+    return own, mask, router
+
+
+def _is_one_device(ip: IPv4Address, network: IPv4Network) -> bool:
+    ends = (network.network_address, network.broadcast_address)
+    return ip in network and ip not in ends and not (ip.is_multicast or ip.is_loopback)
+
+
+def _parsed(text: str) -> IPv4Address:
+    try:
+        return IPv4Address(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is no IPv4 address; write for example 192.168.1.2") from None
+
+
+def _unheard(_milliseconds: int) -> None:
+    """Nobody is told how long it takes."""
