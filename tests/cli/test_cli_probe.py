@@ -90,10 +90,10 @@ async def test_a_ch392(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 async def test_other_chips_join_by_a_row(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def silent(_port: object, tried: list[str]) -> None:
+    async def silent(_url: object, _text: str, tried: list[str]) -> None:
         tried.append("no CHX answers")
 
-    async def there(_port: object, _tried: list[str]) -> probe_command.Description:
+    async def there(_url: object, _text: str, _tried: list[str]) -> probe_command.Description:
         return probe_command.Description(["  is there"], {"chip": "chy"})
 
     rows = (

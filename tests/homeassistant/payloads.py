@@ -82,6 +82,7 @@ class Device:
         self.title = title
         self.chip: Chip = CHIPS["ch9329"]
         self.rows = {row.key: row for row in rows}
+        self.links: dict[str, Any] = {}
 
     def counters(self) -> Mapping[str, int]:
         """Return nothing: nothing happens here."""
