@@ -431,7 +431,7 @@ async def test_a_sink_that_fails_holds_nothing_back(
         assert isinstance(said, LinkData)
         said.taken()
     assert taken == ["a"]
-    assert "lan: data of link plc was lost" in caplog.text
+    assert "lan: what link plc got was lost" in caplog.text
 
 
 async def test_a_link_s_commands_reach_its_device_as_they_are(bench: Bench) -> None:
