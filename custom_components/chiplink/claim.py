@@ -188,8 +188,9 @@ class Claim:
         prefix = f"{identifier(self._node)}-"
         return [
             entity.entity_id
-            for entity in registry.entities.values()
-            if entity.platform == mqtt.DOMAIN and entity.unique_id.startswith(prefix)
+            for entry in self._hass.config_entries.async_entries(mqtt.DOMAIN)
+            for entity in er.async_entries_for_config_entry(registry, entry.entry_id)
+            if entity.unique_id.startswith(prefix)
         ]
 
 

@@ -15,12 +15,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import chiplink
 from chiplink import __version__
 from chiplink.catalog import CHIPS, Chip, Kind, Row, ValueType
 from chiplink.catalog.bridge import BRIDGE_ROWS
 from chiplink.config import check_config
 from chiplink.daemon import Bridge
-from chiplink.mqtt.descriptor import row_fields
+from chiplink.exceptions import Code
+from chiplink.mqtt.descriptor import descriptor, row_fields
 from chiplink.mqtt.discovery import Discovery
 from chiplink.mqtt.homeassistant import HomeAssistant, Mode
 from chiplink.mqtt.topics import Topics
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from chiplink.mqtt.message import Message
 
 NODE = "cellar"
+
+SCHEMA = Path(chiplink.__file__).parent / "schema/descriptor-1.json"
 
 CLAIM = b'{"instance":"0123456789abcdef","version":"1.0.0"}'
 
@@ -168,6 +172,10 @@ def listed() -> dict[str, Any]:
         "rows": [row_fields(row) for row in configured().devices["kvm"].rows.values()],
         "extra_rows": [row_fields(row) for row in extra],
         "bridge_rows": [row_fields(row) for row in BRIDGE_ROWS],
+        "chips": {name: [row_fields(row) for row in chip.rows] for name, chip in CHIPS.items()},
+        "codes": list(Code),
+        "descriptor": json.loads(descriptor(NODE, configured())),
+        "schema": json.loads(SCHEMA.read_text("utf-8")),
         "scenes": {
             name: [[message.topic, message.payload.decode()] for message in messages]
             for name, messages in scenes().items()
