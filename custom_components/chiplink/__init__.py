@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
-from homeassistant.components import mqtt
 from homeassistant.exceptions import ConfigEntryNotReady, HomeAssistantError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers import instance_id
 from homeassistant.loader import async_get_integration
 
-from .broker import is_connected
+from .broker import async_is_set_up, is_connected
 from .claim import ClaimError, async_release
 from .const import CONF_NODE, DOMAIN, PLATFORMS
 from .descriptor import NewerSchemaError
@@ -37,7 +36,7 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
 
 async def async_setup_entry(hass: HomeAssistant, entry: ChiplinkConfigEntry) -> bool:
     """Claim the node, wait until MQTT discovery has left, then set up its entities."""
-    if not await mqtt.async_wait_for_mqtt_client(hass) or not is_connected(hass):
+    if not await async_is_set_up(hass) or not is_connected(hass):
         _not_ready("broker_offline")
     integration = await async_get_integration(hass, DOMAIN)
     identity = (await instance_id.async_get(hass), str(integration.version))

@@ -25,6 +25,11 @@ _KNOWS_EXPIRY = "message_expiry_interval" in inspect.signature(mqtt.async_publis
 _BIRTH_TOPIC = "homeassistant/status"
 
 
+async def async_is_set_up(hass: HomeAssistant) -> bool:
+    """Wait while MQTT is being set up; whether there is one, its broker there or not."""
+    return _entry(hass) is not None and await mqtt.async_wait_for_mqtt_client(hass)
+
+
 def is_connected(hass: HomeAssistant) -> bool:
     """Whether MQTT is set up and its broker there."""
     entry = _entry(hass)

@@ -6,7 +6,6 @@ import logging
 from typing import TYPE_CHECKING, Any, override
 
 import voluptuous as vol
-from homeassistant.components import mqtt
 from homeassistant.config_entries import (
     SOURCE_MQTT,
     ConfigEntryState,
@@ -19,7 +18,7 @@ from homeassistant.helpers import instance_id
 from homeassistant.helpers.selector import BooleanSelector, TextSelector
 from homeassistant.util.hass_dict import HassKey
 
-from .broker import async_read_retained, is_connected
+from .broker import async_is_set_up, async_read_retained, is_connected
 from .claim import async_release
 from .const import CONF_ALLOW_USERS, CONF_NODE, DOCUMENTATION, DOMAIN
 from .descriptor import DescriptorError, NewerSchemaError, parse_descriptor
@@ -117,7 +116,7 @@ class ChiplinkConfigFlow(ConfigFlow, domain=DOMAIN):
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for a node's name and see whether it is there."""
-        if not await mqtt.async_wait_for_mqtt_client(self.hass):
+        if not await async_is_set_up(self.hass):
             return self.async_abort(reason="mqtt_missing")
         errors: dict[str, str] = {}
         if user_input is not None:
@@ -133,7 +132,7 @@ class ChiplinkConfigFlow(ConfigFlow, domain=DOMAIN):
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Follow a bridge to its new name; entities keep their ids and their history."""
-        if not await mqtt.async_wait_for_mqtt_client(self.hass):
+        if not await async_is_set_up(self.hass):
             return self.async_abort(reason="mqtt_missing")
         entry = self._get_reconfigure_entry()
         errors: dict[str, str] = {}

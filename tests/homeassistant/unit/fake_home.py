@@ -48,9 +48,7 @@ class Home:
         return {
             entity.unique_id: entity
             for entry in self.hass.config_entries.async_entries(platform)
-            for entity in er.async_entries_for_config_entry(
-                er.async_get(self.hass), entry.entry_id
-            )
+            for entity in er.async_entries_for_config_entry(er.async_get(self.hass), entry.entry_id)
         }
 
     def devices(self, domain: str = DOMAIN) -> dict[str, dr.DeviceEntry]:
@@ -58,9 +56,7 @@ class Home:
         return {
             known[1]: device
             for entry in self.hass.config_entries.async_entries(domain)
-            for device in dr.async_entries_for_config_entry(
-                dr.async_get(self.hass), entry.entry_id
-            )
+            for device in dr.async_entries_for_config_entry(dr.async_get(self.hass), entry.entry_id)
             for known in device.identifiers
             if known[0] == domain
         }

@@ -233,7 +233,9 @@ LIES = {
     "a select without options": _row(platform="select", kind="command", type="text"),
     "an event without types": _row(platform="event", kind="event", type="json"),
     "an event type with a space": _row(platform="event", kind="event", event_types=["a b"]),
-    "65 event types": _row(platform="event", kind="event", event_types=[f"t{n}" for n in range(65)]),
+    "65 event types": _row(
+        platform="event", kind="event", event_types=[f"t{n}" for n in range(65)]
+    ),
     "an event that is a sensor": _row(platform="sensor", kind="event", event_types=["a"]),
     "a button with a state": _row(platform="button", kind="state"),
     "a sensor that is a setting": _row(platform="sensor", category="config"),
