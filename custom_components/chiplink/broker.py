@@ -52,9 +52,8 @@ async def async_say(
     expiry: int | None = None,
 ) -> None:
     """Publish and wait for the broker's word; expiry in seconds where both ends know it."""
-    more: dict[str, Any] = {}
-    if expiry is not None and _KNOWS_EXPIRY and _setting(hass, CONF_PROTOCOL) == "5":
-        more["message_expiry_interval"] = expiry
+    expires = expiry is not None and _KNOWS_EXPIRY and _setting(hass, CONF_PROTOCOL) == "5"
+    more: dict[str, Any] = {"message_expiry_interval": expiry} if expires else {}
     await mqtt.async_publish(hass, topic, payload, QOS, retain, None, **more)
 
 

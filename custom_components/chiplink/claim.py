@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from homeassistant.components import mqtt
 from homeassistant.core import callback
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 
 from .broker import (
@@ -109,6 +110,13 @@ class Claim:
         """Say the claim, or say it again."""
         await async_say(self._hass, self._topics.claim, self._payload, retain=True)
 
+    async def async_repeat(self) -> None:
+        """Say the claim again; what cannot be said now is said after the next reconnect."""
+        try:
+            await self.async_publish()
+        except HomeAssistantError as error:
+            _LOGGER.debug("The claim of %s could not be said: %s", self._node, error)
+
     @callback
     def stop(self) -> None:
         """Listen no more; the claim stands."""
@@ -131,7 +139,7 @@ class Claim:
 
     @callback
     def _again(self) -> None:
-        self._hass.async_create_task(self.async_publish(), f"chiplink claim {self._node}")
+        self._hass.async_create_task(self.async_repeat(), f"chiplink claim {self._node}")
 
     @callback
     def _discovery(self, message: ReceiveMessage) -> None:

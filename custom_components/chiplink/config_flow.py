@@ -72,7 +72,7 @@ class ChiplinkConfigFlow(ConfigFlow, domain=DOMAIN):
             return self.async_abort(reason="no_descriptor")
         await self.async_set_unique_id(node)
         self._abort_if_unique_id_configured()
-        if self._offered() > MAX_FLOWS:
+        if self._offered() >= MAX_FLOWS:
             _log_once(self.hass, "", "More than %d new nodes; no more are offered", MAX_FLOWS)
             return self.async_abort(reason="too_many")
         try:
@@ -84,10 +84,10 @@ class ChiplinkConfigFlow(ConfigFlow, domain=DOMAIN):
         return await self.async_step_confirm()
 
     def _offered(self) -> int:
-        """How many nodes wait for somebody's decision, this one included."""
+        """How many nodes wait for somebody's decision."""
         return len(
             self.hass.config_entries.flow.async_progress_by_handler(
-                DOMAIN, include_uninitialized=True, match_context={"source": SOURCE_MQTT}
+                DOMAIN, match_context={"source": SOURCE_MQTT}
             )
         )
 

@@ -95,7 +95,7 @@ class ChiplinkEntity(Entity):
             return
         self.async_on_remove(self.node.states.listen(self.item.state, self._heard))
         known = self.node.states.get(self.item.state)
-        if known is not None:
+        if known is not None and self.item.row.has_state:
             self.take(known)
 
     @override

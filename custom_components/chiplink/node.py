@@ -253,7 +253,8 @@ class Node:
         if device == BRIDGE:
             return
         if key == "result":
-            self.results.take(payload)
+            if not message.retain:
+                self.results.take(payload)
         elif path in self._events:
             # A replayed event happened some other time.
             if not message.retain:
@@ -282,7 +283,9 @@ class Node:
 
     @callback
     def _connection_changed(self, connected: bool) -> None:  # noqa: FBT001 - Home Assistant's
-        if connected and self._running:
+        if not connected:
+            self._online = False  # until the bridge is heard of again
+        elif self._running:
             self._claim_again()
         if self._running:
             self._watch_absence()
@@ -290,7 +293,7 @@ class Node:
 
     def _claim_again(self) -> None:
         self._entry.async_create_task(
-            self._hass, self.claim.async_publish(), f"chiplink claim {self.name}"
+            self._hass, self.claim.async_repeat(), f"chiplink claim {self.name}"
         )
 
     @callback

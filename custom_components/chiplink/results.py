@@ -129,7 +129,7 @@ class Results:
     @callback
     def take(self, payload: bytes) -> None:
         """Hand a result to whoever waits for it."""
-        result = parse_result(payload)
+        result = parse_result(payload) if self._waiting else None
         waiting = None if result is None else self._waiting.get(result.id)
         if result is None or waiting is None or waiting.future.done():
             return

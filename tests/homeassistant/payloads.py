@@ -25,7 +25,7 @@ from chiplink.exceptions import Code
 from chiplink.mqtt.descriptor import descriptor, row_fields
 from chiplink.mqtt.discovery import Discovery
 from chiplink.mqtt.homeassistant import HomeAssistant, Mode
-from chiplink.mqtt.topics import Topics
+from chiplink.mqtt.topics import RESERVED, Topics
 from chiplink.node import Node
 
 if TYPE_CHECKING:
@@ -174,6 +174,7 @@ def listed() -> dict[str, Any]:
         "bridge_rows": [row_fields(row) for row in BRIDGE_ROWS],
         "chips": {name: [row_fields(row) for row in chip.rows] for name, chip in CHIPS.items()},
         "codes": list(Code),
+        "reserved": sorted(RESERVED),
         "descriptor": json.loads(descriptor(NODE, configured())),
         "schema": json.loads(SCHEMA.read_text("utf-8")),
         "scenes": {

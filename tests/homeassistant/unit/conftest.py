@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import PropertyMock, patch
 
 import pytest
+from fake_broker import Bridge, Broker
+from fake_home import Home
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import async_fire_mqtt_message
-
-from fake_broker import Bridge, Broker
-from fake_home import Home
 from said import SAID
 
 sys.path.insert(0, str(Path(__file__).parents[3]))
-import custom_components  # noqa: E402, F401 - before Home Assistant's tests bring their own
+import custom_components  # noqa: F401 - before Home Assistant's tests bring their own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from copy import deepcopy
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
@@ -15,7 +16,6 @@ from pytest_homeassistant_custom_component.common import (
     MockMqttReasonCode,
     async_fire_mqtt_message,
 )
-
 from said import SAID
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
 ROOT = "chiplink/cellar"
+
+DESCRIPTORS = "chiplink/+/descriptor"
+"""What Home Assistant subscribes for the manifest, after everything for its own discovery."""
 
 
 class Info:
@@ -44,6 +47,7 @@ class Broker:
         self.published: list[tuple[str, bytes, bool]] = []
         self.expiries: dict[str, int | None] = {}
         self.subscribed: set[str] = set()
+        self._asked = asyncio.Event()
         self.denied: set[str] = set()
         self.readers: list[Callable[[str, bytes], None]] = []
         self._mid = 0
@@ -62,20 +66,26 @@ class Broker:
         )
         entry.add_to_hass(self.hass)
         assert await self.hass.config_entries.async_setup(entry.entry_id)
-        async with asyncio.timeout(10):
-            while "chiplink/+/descriptor" not in self.subscribed:
-                await asyncio.sleep(0.01)
-        await self.hass.async_block_till_done()
+        await self.listens(DESCRIPTORS)
         return entry
+
+    async def listens(self, topic: str) -> None:
+        """Wait until Home Assistant has subscribed, and has taken what was retained."""
+        async with asyncio.timeout(10):
+            while topic not in self.subscribed:
+                self._asked.clear()
+                await self._asked.wait()
+        await self.hass.async_block_till_done()
 
     def lose(self) -> None:
         """Lose the connection."""
         self.subscribed.clear()
         self.paho.on_disconnect(Mock(), None, 7, MockMqttReasonCode())
 
-    def regain(self) -> None:
-        """Let it come back."""
+    async def regain(self) -> None:
+        """Let it come back, and Home Assistant listen again."""
         self.paho.on_connect(self.paho, None, 0, MockMqttReasonCode())
+        await self.listens(f"{ROOT}/status")
 
     def say(self, topic: str, payload: str | bytes, *, retain: bool = True) -> None:
         """Let somebody else publish."""
@@ -98,7 +108,12 @@ class Broker:
     # The library
 
     def _publish(
-        self, topic: str, payload: Any, qos: int = 0, retain: bool = False, properties: Any = None
+        self,
+        topic: str,
+        payload: Any,
+        qos: int = 0,
+        retain: bool = False,  # noqa: FBT001, FBT002 - the library's
+        properties: Any = None,
     ) -> Info:
         data = payload.encode() if isinstance(payload, str) else bytes(payload or b"")
         info = Info(self._next())
@@ -108,10 +123,10 @@ class Broker:
             self.paho.on_publish, Mock(), 0, info.mid, MockMqttReasonCode(), None
         )
         if not any(topic_matches_sub(denied, topic) for denied in self.denied):
-            self.hass.loop.call_soon(self._arrived, topic, data, retain)
+            self.hass.loop.call_soon(partial(self._arrived, topic, data, retain=retain))
         return info
 
-    def _arrived(self, topic: str, data: bytes, retain: bool) -> None:
+    def _arrived(self, topic: str, data: bytes, *, retain: bool) -> None:
         self.say(topic, data, retain=retain)
         for reader in self.readers:
             reader(topic, data)
@@ -120,6 +135,7 @@ class Broker:
         filters = [topics] if isinstance(topics, str) else [topic for topic, _qos in topics]
         mid = self._next()
         self.subscribed.update(filters)
+        self._asked.set()
         self.hass.loop.call_soon(
             self.paho.on_subscribe, Mock(), 0, mid, [MockMqttReasonCode()], None
         )
@@ -152,6 +168,7 @@ class Bridge:
         self.said: dict[str, Any] = deepcopy(SAID["descriptor"])
         self.answers: dict[str, list[dict[str, Any]]] = {}
         self.commands: list[tuple[str, bytes]] = []
+        self.came = asyncio.Event()
         self.clears = True
         broker.readers.append(self._read)
 
@@ -202,6 +219,7 @@ class Bridge:
         if not topic.startswith(f"{ROOT}/") or not ("/set" in path or "/tx" in path):
             return
         self.commands.append((path, payload))
+        self.came.set()
         device, _slash, key = path.partition("/")
         for result in self.answers.get(path, [{"phase": "done", "ms": 12}]):
             content = {"id": name, "key": key.removesuffix("/set"), **result}

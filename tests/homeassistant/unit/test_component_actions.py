@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import voluptuous as vol
+from custom_components.chiplink.actions import ACTIONS
+from custom_components.chiplink.errors import CODES
+from custom_components.chiplink.results import parse_result
+from fake_home import DOMAIN, Home
 from homeassistant.components import mqtt
 from homeassistant.core import Context, SupportsResponse
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import MockUser, async_fire_time_changed
-
-from custom_components.chiplink.actions import ACTIONS
-from custom_components.chiplink.errors import CODES
-from custom_components.chiplink.results import parse_result
-from fake_home import DOMAIN, Home
 from said import SAID
 
 if TYPE_CHECKING:
@@ -266,10 +265,10 @@ async def test_without_bridge_or_broker_nothing_is_sent(home: Home, bridge: Brid
 
 async def sent(home: Home, action: str, **data: Any) -> Any:
     """Begin an action, and return its task once the bridge has the command."""
+    home.bridge.came.clear()
     task = home.hass.async_create_task(home.call(action, **data))
-    before = len(home.bridge.commands)
-    while len(home.bridge.commands) == before:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        await home.bridge.came.wait()
     return task
 
 

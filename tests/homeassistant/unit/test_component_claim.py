@@ -6,12 +6,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from homeassistant.config_entries import ConfigEntryState
-from homeassistant.helpers import entity_registry as er
-from homeassistant.helpers import instance_id
-
 from custom_components.chiplink.claim import claimant
 from fake_home import Home
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import instance_id
 from said import SAID
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ async def test_the_claim_is_said_again_after_a_birth(home: Home) -> None:
 async def test_the_claim_is_said_again_after_a_reconnect(home: Home) -> None:
     before = len(claims(home.broker))
     home.broker.lose()
-    home.broker.regain()
+    await home.broker.regain()
     await home.settle()
     assert len(claims(home.broker)) > before
 
@@ -160,6 +160,17 @@ async def test_the_claim_is_said_again_when_somebody_clears_it(home: Home) -> No
     home.broker.say(CLAIM, "")
     await home.settle()
     assert claimant(home.broker.retained[CLAIM]) == await instance_id.async_get(home.hass)
+
+
+async def test_a_claim_that_cannot_be_said_now_is_no_fault(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_arguments: Any, **_more: Any) -> None:
+        raise HomeAssistantError("no")
+
+    monkeypatch.setattr("custom_components.chiplink.claim.async_say", refuse)
+    home.broker.say("homeassistant/status", "online", retain=False)
+    await home.settle()
 
 
 async def test_a_stolen_claim_is_an_issue_and_no_fight(home: Home) -> None:
@@ -226,8 +237,6 @@ async def test_removing_without_a_broker_removes_all_the_same(
 async def test_removing_while_the_broker_refuses(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from homeassistant.exceptions import HomeAssistantError  # noqa: PLC0415
-
     async def refuse(*_arguments: Any, **_more: Any) -> None:
         raise HomeAssistantError("no")
 

@@ -7,7 +7,6 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from custom_components.chiplink import descriptor as subject
 from custom_components.chiplink.descriptor import (
     DescriptorError,

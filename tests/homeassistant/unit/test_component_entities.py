@@ -6,12 +6,11 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fake_home import Home
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
-
-from fake_home import Home
 from said import SAID
 
 if TYPE_CHECKING:
@@ -112,10 +111,20 @@ async def test_an_event_shows_its_data(home: Home) -> None:
 
 
 @all_enabled
+async def test_an_event_that_was_replayed_at_the_start_is_none(
+    hass: HomeAssistant, broker: Broker, bridge: Bridge
+) -> None:
+    broker.retained[f"{KVM}/hid_in"] = b'{"event_type":"report","data":"01"}'
+    home = Home(hass, broker, bridge)
+    await home.set_up()
+    assert home.state("hid_in").state == "unknown"
+
+
+@all_enabled
 async def test_a_replayed_event_is_none(home: Home) -> None:
     home.broker.retained[f"{KVM}/hid_in"] = b'{"event_type":"report","data":"01"}'
     home.broker.lose()
-    home.broker.regain()
+    await home.broker.regain()
     await home.settle()
     assert home.state("hid_in").state == "unknown"
 
@@ -147,7 +156,7 @@ async def test_everything_is_away_while_the_broker_is(
     assert home.state("usb").state == "unavailable"
     assert home.state("status", "status").state == "unavailable"
     assert caplog.text.count("The bridge cellar is not there") == 1
-    home.broker.regain()
+    await home.broker.regain()
     await home.settle()
     assert home.state("usb").state == "on"
     assert caplog.text.count("The bridge cellar is back") == 1
@@ -170,6 +179,19 @@ async def test_commands_go_out(more: Bridge, home: Home) -> None:
         more.commands.clear()
         await home.act(key, action, **data)
         assert more.commands == [(f"kvm/{key}/set", payload.encode())], key
+
+
+async def test_a_bridge_that_went_with_the_broker_is_away(home: Home) -> None:
+    """What it said before the broker was lost is no word of today."""
+    home.broker.lose()
+    home.broker.retained.pop("chiplink/cellar/status")
+    await home.broker.regain()
+    await home.settle()
+    assert home.node.connected
+    assert home.state("usb").state == "unavailable"
+    home.broker.say("chiplink/cellar/status", "online")
+    await home.settle()
+    assert home.state("usb").state != "unavailable"
 
 
 async def test_a_switch_waits_for_the_chip(bridge: Bridge, home: Home) -> None:

@@ -7,13 +7,12 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from custom_components.chiplink import config_flow
+from fake_home import DOMAIN, Home
 from homeassistant.config_entries import SOURCE_MQTT, SOURCE_USER, ConfigEntryState
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.service_info.mqtt import MqttServiceInfo
-
-from custom_components.chiplink import config_flow
-from fake_home import DOMAIN, Home
 from said import SAID
 
 if TYPE_CHECKING:

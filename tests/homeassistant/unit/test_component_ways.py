@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from homeassistant.helpers.icon import async_get_icons
-
 from fake_home import Home
+from homeassistant.helpers.icon import async_get_icons
 from said import SAID
 
 if TYPE_CHECKING:
