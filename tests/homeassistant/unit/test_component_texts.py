@@ -127,3 +127,11 @@ def test_every_rule_of_the_quality_scale_is_met_or_does_not_apply() -> None:
     assert len(rules) == 54
     for rule, status in rules.items():
         assert status == "done" or (status["status"] == "exempt" and status["comment"]), rule
+
+
+def test_the_manual_names_every_action_and_every_issue() -> None:
+    manual = (FOLDER.parents[1] / "docs/homeassistant.md").read_text("utf-8")
+    for action in ACTIONS:
+        assert f"`chiplink.{action.name}`" in manual, action.name
+    for kind in EN["issues"]:
+        assert f'<a id="{kind.replace("_", "-")}"></a>' in manual, kind
