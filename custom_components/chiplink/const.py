@@ -30,5 +30,5 @@ BRIDGE: Final = "status"
 LINK_STATES: Final = ("closed", "connecting", "open", "listening", "backoff")
 """What a link can be; all but the first want to be open."""
 
-LINK_KEY: Final = "link"
-"""Translation key of what belongs to a link: its texts name it."""
+LINK_KEYS: Final = frozenset({"link_state", "link_set"})
+"""Translation keys of what belongs to a link: their texts name it."""

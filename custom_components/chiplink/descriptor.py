@@ -44,6 +44,9 @@ _TYPES = frozenset({"bool", "int", "float", "enum", "text", "bytes", "json"})
 _CATEGORIES = frozenset({"config", "diagnostic"})
 _STATE_CLASSES = frozenset({"measurement", "total", "total_increasing"})
 
+_OWN_WORDS = frozenset({"availability", "result", "link"})
+"""What stands in a key's place in the topics of a device."""
+
 _FITTING: Final = {
     "binary_sensor": ("state", "both"),
     "button": ("command",),
@@ -128,7 +131,10 @@ def _link(content: dict[str, Any]) -> Link:
     identifier = _name(content, "id")
     if not is_name(identifier):
         _refuse("a link has a reserved name")
-    return Link(identifier, kind)
+    several = content.get("several", False)
+    if not isinstance(several, bool):
+        _refuse("several is not true or false")
+    return Link(identifier, kind, several)
 
 
 def _row(content: dict[str, Any]) -> Row | None:
@@ -138,7 +144,7 @@ def _row(content: dict[str, Any]) -> Row | None:
     if not isinstance(enabled, bool):
         _refuse("enabled is not true or false")
     row = Row(
-        key=_name(content, "key"),
+        key=_key(content),
         kind=kind,
         platform=platform,
         type=value_type,
@@ -154,6 +160,7 @@ def _row(content: dict[str, Any]) -> Row | None:
         max=_number(content, "max"),
         step=_number(content, "step"),
         event_types=_names(content, "event_types", MAX_EVENT_TYPES),
+        button=_label(content, "button") if "button" in content else None,
         enabled=enabled,
         expiry=_expiry(content),
     )
@@ -165,10 +172,10 @@ def _row(content: dict[str, Any]) -> Row | None:
 
 def _check_row(row: Row) -> None:
     """Refuse what no platform could show."""
-    if row.key in ("availability", "result", "link"):
-        _refuse("a row has a reserved key")
     if row.kind not in _FITTING[row.platform]:
         _refuse(f"a row of kind {row.kind} is no {row.platform}")
+    if row.button is not None and row.kind != "both":
+        _refuse("a button stands beside a state that takes commands")
     if (row.type == "enum" or row.platform == "select") and not row.options:
         _refuse("a choice has no options")
     if row.options and row.is_numeric:
@@ -217,6 +224,13 @@ def _name(content: dict[str, Any], field: str) -> str:
     if not isinstance(value, str) or NAME.fullmatch(value) is None:
         _refuse(f"{field} is no name")
     return value
+
+
+def _key(content: dict[str, Any]) -> str:
+    key = _name(content, "key")
+    if key in _OWN_WORDS:
+        _refuse("a row has a reserved key")
+    return key
 
 
 def _label(content: dict[str, Any], field: str, limit: int = MAX_LABEL) -> str:

@@ -9,7 +9,7 @@ from homeassistant.core import callback
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity import Entity
 
-from .const import BRIDGE, DOMAIN, LINK_KEY
+from .const import BRIDGE, DOMAIN, LINK_KEYS
 from .items import identifier
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class ChiplinkEntity(Entity):
     def _name(self, row: Row) -> None:
         """Take name and icon from our texts, else from the row."""
         texts, key = self.node.texts, row.translation_key
-        if key == LINK_KEY and self.item.link is None:
+        if key in LINK_KEYS and self.item.link is None:
             key = ""  # those texts have a gap that nothing would fill
         if key:
             self._attr_translation_key = key

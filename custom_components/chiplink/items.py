@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .const import BRIDGE, LINK_KEY, LINK_STATES
+from .const import BRIDGE, LINK_STATES
 from .model import Row
 from .topics import BASE
 
@@ -65,30 +65,49 @@ def identifier(node: str, device: str | None = None) -> str:
 
 def items_of(descriptor: Descriptor) -> dict[str, Item]:
     """Return every entity of a node by its unique id."""
-    items = [_of_row(BRIDGE, row) for row in BRIDGE_ROWS]
+    items = [item for row in BRIDGE_ROWS for item in _of_row(BRIDGE, row)]
     for device in descriptor.devices.values():
-        items += [_of_row(device.id, row) for row in device.rows.values()]
+        for row in device.rows.values():
+            items += _of_row(device.id, row)
         for link in device.links.values():
             items += _of_link(device, link)
     return {item.unique_id(descriptor.node): item for item in items}
 
 
-def _of_row(device: str, row: Row) -> Item:
+def _of_row(device: str, row: Row) -> list[Item]:
+    """A row is an entity, or a state and the button beside it."""
     path = f"{device}/{row.key}"
-    return Item(device=device, suffix=row.key, row=row, state=path, command=f"{path}/set")
+    shown = [row]
+    if row.button is not None:
+        press = replace(
+            row,
+            key=f"{row.key}_button",
+            kind="command",
+            platform="button",
+            name=row.button,
+            translation_key=row.translation_key and f"{row.translation_key}_button",
+            options=("PRESS",),
+            device_class=None,
+        )
+        shown = [replace(row, kind="state"), press]
+    return [
+        Item(device=device, suffix=one.key, row=one, state=path, command=f"{path}/set")
+        for one in shown
+    ]
 
 
 def _of_link(device: Device, link: Link) -> list[Item]:
     """A link is a state to watch and a switch to open and close it."""
     path = f"{device.id}/link/{link.id}"
-    name = f"Link {link.id}"
     watched = Row(
         key="state",
         kind="state",
         platform="sensor",
         type="enum",
-        name=name,
-        translation_key=LINK_KEY,
+        name=f"Link {link.id} state",
+        translation_key="link_state",
+        icon="mdi:lan",
+        category="diagnostic",
         device_class="enum",
         options=LINK_STATES,
     )
@@ -97,8 +116,10 @@ def _of_link(device: Device, link: Link) -> list[Item]:
         kind="both",
         platform="switch",
         type="enum",
-        name=name,
-        translation_key=LINK_KEY,
+        name=f"Link {link.id}",
+        translation_key="link_set",
+        icon="mdi:lan-connect",
+        category="config",
         options=("OPEN", "CLOSE"),
     )
     return [

@@ -25,6 +25,7 @@ class Row:
     max: float | None = None
     step: float | None = None
     event_types: tuple[str, ...] = ()
+    button: str | None = None
     enabled: bool = True
     expiry: int | None = None
 
@@ -46,10 +47,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A connection of a device."""
+    """A connection of a device; with `several`, its data names the peer."""
 
     id: str
     kind: str
+    several: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

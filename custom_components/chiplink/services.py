@@ -111,6 +111,9 @@ def _path(action: Action, call: ServiceCall, target: Target) -> str:
     if link not in target.device.links:
         raise invalid("no_link", device=target.device.name, link=link)
     peer = call.data.get("peer")
+    if action.path == "tx" and target.device.links[link].several is (peer is None):
+        key = "peer_needed" if peer is None else "no_peers"
+        raise invalid(key, device=target.device.name, link=link)
     path = f"link/{link}/{action.path}"
     return path if peer is None else f"{path}/{peer}"
 

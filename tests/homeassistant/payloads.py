@@ -93,7 +93,20 @@ class Device:
         return {}
 
 
-def configured(device: str = "kvm", **tables: Any) -> Node:
+LAN = {
+    "chip": "ch392",
+    "port": "/dev/zero",
+    "name": "Annex",
+    "dhcp": True,
+    "link": {
+        "plc": {"kind": "tcp-client", "remote": "192.168.1.50:502"},
+        "door": {"kind": "udp-server", "local": 4000, "allow": ["192.168.1.0/24"]},
+    },
+}
+"""A chip with links, one of them with several peers."""
+
+
+def configured(device: str = "kvm", more: Any = None, **tables: Any) -> Node:
     """Return the node of a configuration file; nothing is opened."""
     os.environ["CHIPLINK_DOOR"] = "Sesame7"
     config = check_config(
@@ -103,6 +116,7 @@ def configured(device: str = "kvm", **tables: Any) -> Node:
             "mqtt": {"url": "mqtt://127.0.0.1"},
             "device": {
                 device: {"chip": "ch9329", "port": "/dev/null", "name": "Desk", **tables},
+                **(more or {}),
             },
         }
     )
@@ -153,6 +167,7 @@ def scenes() -> dict[str, list[Message]]:
     return {
         "first": first,
         "typing": start(configured(), typing=True),
+        "networked": start(configured(more={"lan": LAN})),
         "more": start(more),
         "fewer": start(configured(), kept(start(more))),
         "platform": start(drawn(Device("kvm", "Desk", other)), kept(first)),
@@ -176,6 +191,7 @@ def listed() -> dict[str, Any]:
         "codes": list(Code),
         "reserved": sorted(RESERVED),
         "descriptor": json.loads(descriptor(NODE, configured())),
+        "networked": json.loads(descriptor(NODE, configured(more={"lan": LAN}))),
         "schema": json.loads(SCHEMA.read_text("utf-8")),
         "scenes": {
             name: [[message.topic, message.payload.decode()] for message in messages]

@@ -45,7 +45,10 @@ OTHER_ROWS = (
 def bridge(bridge: Bridge) -> Bridge:
     """A keyboard with everything that any chip has."""
     bridge.kvm["rows"] += deepcopy(OTHER_ROWS)
-    bridge.kvm["links"] = [{"id": "plc", "kind": "tcp-client"}]
+    bridge.kvm["links"] = [
+        {"id": "plc", "kind": "tcp-client"},
+        {"id": "door", "kind": "udp-server", "several": True},
+    ]
     bridge.describe()
     return bridge
 
@@ -71,14 +74,14 @@ CALLS: list[tuple[str, dict[str, Any], str, str]] = [
     ("link_send", {"link": "plc", "hex": "4142"}, "link/plc/tx", "AB"),
     (
         "link_send",
-        {"link": "plc", "text": "x", "peer": "192.168.1.5:502"},
-        "link/plc/tx/192.168.1.5:502",
+        {"link": "door", "text": "x", "peer": "192.168.1.5:502"},
+        "link/door/tx/192.168.1.5:502",
         "x",
     ),
     (
         "link_send",
-        {"link": "plc", "text": "x", "peer": "[fe80::1]:502"},
-        "link/plc/tx/[fe80::1]:502",
+        {"link": "door", "text": "x", "peer": "[fe80::1]:502"},
+        "link/door/tx/[fe80::1]:502",
         "x",
     ),
     ("link_open", {"link": "plc"}, "link/plc/set", "OPEN"),
@@ -184,6 +187,8 @@ async def test_what_the_device_cannot_do_is_not_sent(home: Home, bridge: Bridge)
         ("type_secret", {"secret": "window"}, "takes one of: door"),
         ("type_text", {"text": "123456"}, "at most 5 characters"),
         ("link_open", {"link": "other"}, "no link other"),
+        ("link_send", {"link": "door", "text": "a"}, "several peers; name one"),
+        ("link_send", {"link": "plc", "text": "a", "peer": "10.0.0.1:2"}, "one peer; name none"),
         ("cancel", {"device_id": "no-such-device"}, "no device of chiplink"),
         ("cancel", {"device_id": home.devices()["chiplink-cellar"].id}, "not set up"),
     ):

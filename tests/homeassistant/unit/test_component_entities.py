@@ -251,10 +251,23 @@ async def test_a_link_is_a_state_and_a_switch(more: Bridge, home: Home) -> None:
         await home.settle()
         assert home.state("link-plc-state").state == (said if shown != "unknown" else "unknown")
         assert home.state("link-plc-set").state == shown
-    assert home.state("link-plc-state").name == "Desk Link plc"
+    assert home.state("link-plc-state").name == "Desk Link plc state"
+    assert home.state("link-plc-set").name == "Desk Link plc"
     for action, payload in (("turn_on", b"OPEN"), ("turn_off", b"CLOSE")):
         await home.act("link-plc-set", action)
         assert more.commands[-1] == ("kvm/link/plc/set", payload)
+
+
+async def test_a_button_beside_a_state(bridge: Bridge, home: Home) -> None:
+    bridge.said = deepcopy(SAID["networked"])
+    bridge.start()
+    bridge.states("lan", dhcp="bound")
+    await home.settle()
+    assert home.state("dhcp", "lan").state == "bound"
+    button = home.entity_id("dhcp_button", "lan")
+    assert button == "button.annex_new_lease"
+    await home.hass.services.async_call("button", "press", {"entity_id": button}, blocking=True)
+    assert bridge.commands == [("lan/dhcp/set", b"PRESS")]
 
 
 # What comes and goes
@@ -326,7 +339,7 @@ async def test_names_and_icons_we_have_no_words_for_are_the_rows(
     row = {"kind": "state", "platform": "sensor", "type": "text", "enabled": True}
     bridge.kvm["rows"] += [
         {**row, "key": "later", "name": "Later", "translation_key": "later", "icon": "mdi:clock"},
-        {**row, "key": "sly", "name": "Sly", "translation_key": "link"},
+        {**row, "key": "sly", "name": "Sly", "translation_key": "link_state"},
         {**row, "key": "odd", "name": "Odd", "device_class": "no_such_class"},
         {**row, "key": "date", "name": "Date", "device_class": "date"},
         {**row, "key": "state", "name": "State", "type": "float", "device_class": "timestamp"},

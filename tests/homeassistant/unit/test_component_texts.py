@@ -61,6 +61,9 @@ def test_a_row_is_called_as_in_the_catalogue(chip: str, row: dict[str, Any]) -> 
     assert EN["entity"][platform][key]["name"] == row["name"]
     icon = ICONS["entity"].get(platform, {}).get(key, {}).get("default")
     assert icon == row.get("icon")
+    if "button" in row:
+        assert EN["entity"]["button"][f"{key}_button"]["name"] == row["button"]
+        assert ICONS["entity"]["button"][f"{key}_button"]["default"] == icon
     states = EN["entity"][platform][key].get("state")
     if states is not None and row.get("options"):
         assert list(states) == row["options"]
@@ -73,7 +76,7 @@ def test_the_bridge_has_the_catalogues_rows() -> None:
 
 
 def test_links_have_words_for_each_state() -> None:
-    assert tuple(EN["entity"]["sensor"]["link"]["state"]) == LINK_STATES
+    assert tuple(EN["entity"]["sensor"]["link_state"]["state"]) == LINK_STATES
 
 
 def test_codes_actions_and_issues_have_words() -> None:

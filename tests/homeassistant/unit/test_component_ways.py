@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -52,15 +53,15 @@ def hung(home: Home, way: str) -> dict[str, tuple[Any, ...]]:
 
 
 async def both(
-    hass: HomeAssistant, broker: Broker, bridge: Bridge
+    hass: HomeAssistant, broker: Broker, bridge: Bridge, scene: str = "first"
 ) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
     """Let discovery register everything, then the integration; return what each did."""
     home = Home(hass, broker, bridge)
-    bridge.discover()
+    bridge.discover(scene)
     await home.settle()
     icons = (await async_get_icons(hass, "entity", {"chiplink"})).get("chiplink", {})
     discovered = shown(home, "mqtt", icons), hung(home, "mqtt")
-    assert len(discovered[0]) == len(SAID["rows"]) + len(SAID["bridge_rows"])
+    assert len(discovered[0]) >= len(SAID["rows"]) + len(SAID["bridge_rows"])
     await home.set_up()
     assert home.entities("mqtt") == {}
     assert home.devices("mqtt") == {}
@@ -80,3 +81,21 @@ async def test_both_ways_register_the_same_when_all_is_enabled(
 ) -> None:
     discovered, registered = await both(hass, broker, bridge)
     assert registered == discovered
+
+
+@pytest.mark.parametrize("enabled", [False, True])
+async def test_both_ways_register_the_same_of_a_chip_with_links(
+    hass: HomeAssistant,
+    broker: Broker,
+    bridge: Bridge,
+    request: pytest.FixtureRequest,
+    enabled: bool,  # noqa: FBT001 - of a table
+) -> None:
+    if enabled:
+        request.getfixturevalue("all_enabled")
+    bridge.said = deepcopy(SAID["networked"])
+    bridge.start()
+    discovered, registered = await both(hass, broker, bridge, "networked")
+    assert registered == discovered
+    assert "chiplink-cellar-lan-link-plc-set" in registered[0]
+    assert "chiplink-cellar-lan-dhcp_button" in registered[0]
