@@ -5,13 +5,14 @@ The tests share one house and come in order.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest_asyncio
 from real_house import House
-from real_programs import until
+from real_programs import Simulator, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -177,6 +178,80 @@ async def test_home_assistant_ends_and_comes_back(house: House) -> None:
         key: item["entity_id"] for key, item in before.items()
     }
     assert await house.hass.entities() == {}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def echo() -> AsyncIterator[int]:
+    """A server that sends back what it gets; return its port."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(1000):
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def network(house: House, echo: int) -> AsyncIterator[Simulator]:
+    """A chip with a network, and a link in the bridge's configuration."""
+    chip = Simulator(house.folder, "ch392", "lan")
+    chip.options = ["--map", "203.0.113.5=127.0.0.1"]
+    chip.start()
+    await chip.says("ready")
+    house.bridge.more = f"""
+[device.lan]
+chip = "ch392"
+port = "serial://{chip.port}?baud=921600"
+name = "Annex"
+[device.lan.link.plc]
+kind = "tcp-client"
+remote = "203.0.113.5:{echo}"
+"""
+    yield chip
+    await chip.stop()
+
+
+PLC, PLC_SWITCH = "sensor.annex_link_plc_state", "switch.annex_link_plc"
+
+
+async def test_a_chip_with_links_comes_while_it_runs(house: House, network: Simulator) -> None:
+    await house.bridge.stop()
+    house.bridge.start()
+    await house.hass.shows({PLC: "open", PLC_SWITCH: "on", "binary_sensor.annex_cable": "on"})
+    await house.hass.shows({"sensor.annex_dhcp": "bound"})
+
+
+async def test_links_send_close_and_open(house: House, network: Simulator) -> None:
+    lan = (await house.hass.devices("chiplink"))["chiplink-cellar-lan"]["id"]
+    answer = await house.hass.call(
+        "chiplink.link_send", device_id=lan, link="plc", text="Hello, plc"
+    )
+    assert answer["results"][0]["value"]["bytes"] == 10
+    await house.hass.call("chiplink.link_close", device_id=lan, link="plc")
+    await house.hass.shows({PLC: "closed", PLC_SWITCH: "off"})
+    answer = await house.hass.call("chiplink.link_send", device_id=lan, link="plc", text="a")
+    assert answer["error"]["translation_key"] == "result_closed"
+    await house.hass.act("switch.turn_on", PLC_SWITCH)
+    await house.hass.shows({PLC: "open", PLC_SWITCH: "on"})
+
+
+async def test_a_button_beside_a_state_acts(house: House, network: Simulator) -> None:
+    await house.hass.act("button.press", "button.annex_new_lease")
+    await house.hass.shows({"sensor.annex_dhcp": "bound", PLC: "open"})
+    await house.hass.act("button.press", "button.annex_restart")
+    await house.hass.shows({"sensor.annex_dhcp": "bound", PLC: "open"})
+
+
+async def test_a_chip_that_goes_leaves_nothing_behind(house: House) -> None:
+    house.bridge.more = ""
+    await house.bridge.stop()
+    house.bridge.start()
+    await house.hass.shows(THERE | {PLC: None, PLC_SWITCH: None})
+    assert set(await house.hass.devices("chiplink")) == {"chiplink-cellar", "chiplink-cellar-kvm"}
 
 
 async def test_another_configuration_is_followed(house: House) -> None:
