@@ -320,7 +320,8 @@ class Node:
                 entity = self.entities.get(unique_id)
                 if entity is not None and items.get(unique_id) != item:
                     await entity.async_remove()
-            self._adopt(descriptor)
+            if self._running:
+                self._adopt(descriptor)
 
     @callback
     def _adopt(self, descriptor: Descriptor) -> None:
