@@ -40,7 +40,7 @@ async def async_get_config_entry_diagnostics(
         "version": descriptor.version if descriptor else None,
         "refused": str(node.problem) if node.problem else None,
         "claim": {"stolen": node.claim.stolen, "shown": node.claim.shown},
-        "commands_under_way": len(node.results),
+        "commands_under_way": len(node.commands.results),
         "entities": len(node.entities),
         "devices": [_device(node, device) for device in devices],
     }

@@ -118,7 +118,7 @@ class ChiplinkEntity(Entity):
     async def async_command(self, payload: str) -> None:
         """Send a command and wait until it is done; raises HomeAssistantError."""
         row = self.item.row
-        await self.node.async_command(
+        await self.node.commands.async_send(
             self.item.device,
             self.item.command.partition("/")[2],
             payload.encode(),

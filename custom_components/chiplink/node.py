@@ -1,36 +1,33 @@
-"""A node while its entry is loaded: what it says, and what is sent to it."""
+"""A node while its entry is loaded: what it says, and what follows from it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from typing import TYPE_CHECKING
 
 from homeassistant.components import mqtt
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import callback
-from homeassistant.helpers.event import async_call_later
 
-from .broker import async_listen, async_say, birth_topic, is_connected, payload_of
+from .absence import Absence
+from .broker import async_listen, birth_topic, is_connected, payload_of
 from .claim import Claim
+from .commands import Commands
 from .const import BRIDGE, CONF_NODE
 from .descriptor import DescriptorError, NewerSchemaError, parse_descriptor
-from .errors import failure, impossible
 from .issues import Issues
 from .items import items_of
 from .registry import async_sync
-from .results import MARGIN, Result, Results
 from .states import States
 from .topics import Topics
 from .values import object_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from datetime import datetime
 
     from homeassistant.components.mqtt.models import ReceiveMessage
-    from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant
+    from homeassistant.core import CALLBACK_TYPE, HomeAssistant
 
     from .entity import ChiplinkEntity
     from .items import Item
@@ -43,12 +40,6 @@ type ChiplinkConfigEntry = ConfigEntry[Node]
 
 DESCRIPTOR_DEADLINE = 10.0
 """Seconds for a retained descriptor to come."""
-
-LONG_OFFLINE = 3600.0
-"""Seconds after which a bridge that is away is worth an issue."""
-
-DEFAULT_WAIT = 30.0
-"""Seconds that a command without an expiry of its own may wait."""
 
 MAX_HEALTH = 64 * 1024
 
@@ -69,7 +60,7 @@ class Node:
         self.texts = texts
         self.topics = Topics(self.name)
         self.states = States()
-        self.results = Results(hass)
+        self.commands = Commands(hass, self)
         self.issues = Issues(hass, entry.entry_id, self.name)
         self.claim = Claim(hass, self.name, identity, self._claim_changed)
         self.items: dict[str, Item] = {}
@@ -83,8 +74,7 @@ class Node:
         self._applying = asyncio.Lock()
         self._events: frozenset[str] = frozenset()
         self._online = False
-        self._was_available: bool | None = None
-        self._offline_timer: CALLBACK_TYPE | None = None
+        self._absence = Absence(hass, self.name, self.issues)
         self._running = False
 
     # Life
@@ -111,7 +101,8 @@ class Node:
             await self._described.wait()
         self._running = True
         self._adopt(self._known_descriptor)
-        self._watch_absence()
+        self._absence.note(there=self.online)
+        self._claim_changed()
 
     @property
     def _known_descriptor(self) -> Descriptor:
@@ -126,8 +117,8 @@ class Node:
         while self._stops:
             self._stops.pop()()
         self.claim.stop()
-        self.results.close()
-        self._forget_absence()
+        self.commands.results.close()
+        self._absence.stop()
 
     # What there is
 
@@ -157,47 +148,6 @@ class Node:
         """Let a platform add its entities, now and whenever there are more."""
         self._adders.append(add)
         add(self.items.values())
-
-    # What is sent
-
-    async def async_command(
-        self,
-        device: str,
-        path: str,
-        payload: bytes,
-        *,
-        expiry: int | None = None,
-        private: bool = True,
-        context: Context | None = None,
-    ) -> Result:
-        """Send a command and return its result; raises HomeAssistantError.
-
-        `path` is below the device, `expiry` in seconds. Waits for as long as the command
-        may wait in the bridge and a few seconds; longer if the bridge announces it.
-        """
-        title = self.title(device)
-        if not self.online:
-            raise impossible("bridge_offline", node=self.name, device=title)
-        name = secrets.token_hex(8)
-        seconds = (expiry or DEFAULT_WAIT) + MARGIN
-        self.results.expect(name, seconds)
-        try:
-            topic = self.topics.command(f"{device}/{path}", name)
-            await async_say(self._hass, topic, payload, expiry=expiry)
-            result = await self.results.wait(name)
-        except TimeoutError:
-            raise impossible("no_result", device=title, seconds=f"{seconds:g}") from None
-        finally:
-            self.results.forget(name)
-        if result.phase == "failed":
-            self._note_failure(result, device, context)
-            raise failure(result, title, private=private)
-        return result
-
-    def _note_failure(self, result: Result, device: str, context: Context | None) -> None:
-        """Somebody at the screen sees the error; what an automation met is an issue."""
-        if result.error == "disarmed" and (context is None or context.user_id is None):
-            self.issues.set("not_armed", device=device, title=self.title(device))
 
     # What is heard
 
@@ -235,7 +185,7 @@ class Node:
         self._online = payload == b"online"
         self.states.put(f"{BRIDGE}/{BRIDGE}", b"ON" if self._online else b"OFF")
         if self._running:
-            self._watch_absence()
+            self._absence.note(there=self.online)
         self._write_all()
 
     @callback
@@ -254,7 +204,7 @@ class Node:
             return
         if key == "result":
             if not message.retain:
-                self.results.take(payload)
+                self.commands.results.take(payload)
         elif path in self._events:
             # A replayed event happened some other time.
             if not message.retain:
@@ -288,7 +238,7 @@ class Node:
         elif self._running:
             self._claim_again()
         if self._running:
-            self._watch_absence()
+            self._absence.note(there=self.online)
         self._write_all()
 
     def _claim_again(self) -> None:
@@ -343,29 +293,3 @@ class Node:
         for entity in tuple(self.entities.values()):
             if device in (None, entity.item.device):
                 entity.async_write_ha_state()
-
-    @callback
-    def _watch_absence(self) -> None:
-        """Say once that the bridge is gone, and once that it is back."""
-        available = self.online
-        if available == self._was_available:
-            return
-        if available:
-            if self._was_available is not None:
-                _LOGGER.info("The bridge %s is back", self.name)
-            self._forget_absence()
-            self.issues.clear("offline_long")
-        else:
-            _LOGGER.info("The bridge %s is not there", self.name)
-            self._offline_timer = async_call_later(self._hass, LONG_OFFLINE, self._long_absent)
-        self._was_available = available
-
-    @callback
-    def _long_absent(self, _now: datetime) -> None:
-        self._offline_timer = None
-        self.issues.set("offline_long")
-
-    def _forget_absence(self) -> None:
-        if self._offline_timer is not None:
-            self._offline_timer()
-            self._offline_timer = None

@@ -51,7 +51,7 @@ class FixFlow(RepairsFlow):
         if self._kind == "claim_stolen":
             await node.claim.async_publish()
         else:
-            await node.async_command(self._device, "armed/set", b"ON")
+            await node.commands.async_send(self._device, "armed/set", b"ON")
 
     def _node(self) -> Node | None:
         entry: ChiplinkConfigEntry | None = self.hass.config_entries.async_get_entry(self._entry_id)

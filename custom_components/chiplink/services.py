@@ -133,7 +133,7 @@ def _check_row(action: Action, call: ServiceCall, device: Device) -> None:
 
 async def _send(action: Action, call: ServiceCall, target: Target, path: str) -> Result:
     row = target.device.rows.get(action.key)
-    return await target.node.async_command(
+    return await target.node.commands.async_send(
         target.device.id,
         path,
         action.payload(call.data),

@@ -286,11 +286,11 @@ async def test_silence_ends_after_the_time_that_is_said(home: Home, hass: HomeAs
     task = await sent(home, "type_text", text="a")
     later(hass, 30)
     assert not task.done()
-    assert len(home.node.results) == 1
+    assert len(home.node.commands.results) == 1
     later(hass, 36)
     with pytest.raises(HomeAssistantError, match="within 35 seconds; it may have"):
         await task
-    assert len(home.node.results) == 0
+    assert len(home.node.commands.results) == 0
 
 
 async def test_an_announcement_puts_the_end_off(home: Home, hass: HomeAssistant) -> None:
