@@ -21,7 +21,8 @@ from homeassistant.util.hass_dict import HassKey
 from .broker import async_is_set_up, async_read_retained, is_connected
 from .claim import async_release
 from .const import CONF_ALLOW_USERS, CONF_NODE, DOCUMENTATION, DOMAIN
-from .descriptor import DescriptorError, NewerSchemaError, parse_descriptor
+from .descriptor import NewerSchemaError, parse_descriptor
+from .fields import DescriptorError
 from .registry import async_rename
 from .texts import plain
 from .topics import Topics, is_name, node_of

@@ -15,7 +15,8 @@ from .broker import async_listen, birth_topic, is_connected, payload_of
 from .claim import Claim
 from .commands import Commands
 from .const import BRIDGE, CONF_NODE
-from .descriptor import DescriptorError, NewerSchemaError, parse_descriptor
+from .descriptor import NewerSchemaError, parse_descriptor
+from .fields import DescriptorError
 from .issues import Issues
 from .items import items_of
 from .registry import async_sync

@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from custom_components.chiplink import descriptor as subject
-from custom_components.chiplink.descriptor import (
-    DescriptorError,
-    NewerSchemaError,
-    parse_descriptor,
-)
+from custom_components.chiplink.descriptor import NewerSchemaError, parse_descriptor
+from custom_components.chiplink.fields import MAX_LABEL, DescriptorError
 from custom_components.chiplink.topics import RESERVED
 from said import SAID
 
@@ -78,7 +75,7 @@ def test_bounds_are_those_of_the_schema() -> None:
     assert SAID["schema"]["properties"]["version"]["maxLength"] == subject.MAX_VERSION
     assert kinds["device"]["properties"]["rows"]["maxItems"] == subject.MAX_ROWS
     assert kinds["device"]["properties"]["links"]["maxItems"] == subject.MAX_LINKS
-    assert kinds["label"]["maxLength"] == subject.MAX_LABEL
+    assert kinds["label"]["maxLength"] == MAX_LABEL
     assert row["options"]["maxItems"] == subject.MAX_OPTIONS
     assert row["event_types"]["maxItems"] == subject.MAX_EVENT_TYPES
     assert row["unit"]["maxLength"] == subject.MAX_UNIT

@@ -10,7 +10,8 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from custom_components.chiplink.descriptor import _FITTING, DescriptorError, parse_descriptor
+from custom_components.chiplink.descriptor import _FITTING, parse_descriptor
+from custom_components.chiplink.fields import DescriptorError
 from said import SAID
 
 if TYPE_CHECKING:
