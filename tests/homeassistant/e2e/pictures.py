@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from playwright.async_api import async_playwright
 from real_house import House
-from real_programs import until
+from real_programs import Simulator, until
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -24,6 +24,20 @@ SETTLE = 3.0
 """Seconds for a page to draw itself: it never says that it is done."""
 
 DRAWN = "document.querySelector('home-assistant')?.shadowRoot?.querySelector('home-assistant-main')"
+
+LAN = """
+[device.lan]
+chip = "ch392"
+port = "serial://{port}?baud=921600"
+name = "Annex"
+[device.lan.link.plc]
+kind = "tcp-client"
+remote = "203.0.113.5:{open}"
+[device.lan.link.meter]
+kind = "tcp-client"
+remote = "203.0.113.5:1"
+"""
+"""A chip with a link to what listens, and one to what does not."""
 
 WIDE, NARROW = (1280, 1500), (420, 1800)
 
@@ -96,6 +110,23 @@ async def photograph(house: House, chromium: str, folder: Path) -> None:
         await browser.close()
 
 
+async def photograph_links(house: House, camera: Photographer) -> None:
+    """A chip that joins, with a link that is open and one that waits."""
+    chip = Simulator(house.folder, "ch392", "lan")
+    chip.options = ["--map", "203.0.113.5=127.0.0.1"]
+    chip.start()
+    await chip.says("ready")
+    house.bridge.more = LAN.format(port=chip.port, open=house.broker.port)
+    try:
+        await house.bridge.stop()
+        house.bridge.start()
+        await house.hass.shows({"sensor.annex_link_plc_state": "open"})
+        lan = (await house.hass.devices("chiplink"))["chiplink-cellar-lan"]["id"]
+        await camera.take("integration-lan", f"/config/devices/device/{lan}")
+    finally:
+        await chip.stop()
+
+
 async def photograph_integration(house: House, chromium: str, folder: Path) -> None:
     """The same with the integration: its offer, its devices, its actions, a repair."""
     (flow,) = await until(lambda: house.hass.offered("chiplink"))
@@ -112,6 +143,7 @@ async def photograph_integration(house: House, chromium: str, folder: Path) -> N
         await camera.take("integration-kvm", f"/config/devices/device/{kvm}")
         await camera.take("integration-kvm-narrow", f"/config/devices/device/{kvm}", NARROW)
         await camera.take("action", "/config/developer-tools/action")
+        await photograph_links(house, camera)
         await house.hass.publish("chiplink/cellar/homeassistant", '{"instance":"another"}')
         await camera.take("repairs", "/config/repairs")
         await camera.take(
