@@ -196,13 +196,15 @@ class Link:
         self._opened(LinkPhase.LISTENING)
         try:
             async with asyncio.TaskGroup() as group:
-                while True:
-                    socket = await listener.accept()
-                    group.create_task(self._serve_peer(socket))
+                try:
+                    while True:
+                        socket = await listener.accept()
+                        group.create_task(self._serve_peer(socket))
+                finally:
+                    # Before its connections: else each one that ends lets another in.
+                    await _bounded(listener.close())
         except* CommandError as errors:
             raise _first(errors) from None
-        finally:
-            await _bounded(listener.close())
 
     async def _serve_peer(self, socket: Socket) -> None:
         """Serve one connection of a server; its end is no error of the link's."""
