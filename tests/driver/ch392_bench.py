@@ -209,6 +209,10 @@ class LinkBench(Bench):
         return await self.ending(self.submit(f"link/{link}/set", value))
 
 
+over_spi = False
+"""Where a Ch392Bench is that does not say it."""
+
+
 class MemorySpi:
     """An SPI port to a simulated chip, and its bus."""
 
@@ -244,7 +248,7 @@ class MemorySpi:
 class Ch392Bench(LinkBench):
     """A node with a CH392 that has `links`; INT# is wired if `wired`, else it is polled.
 
-    It is on a UART, or with `spi` on SPI.
+    It is on SPI or a UART as `spi` says, else as `over_spi` does.
     """
 
     sim: Ch392Sim
@@ -259,7 +263,7 @@ class Ch392Bench(LinkBench):
         lease: Lease | None = SERVER,
         memory: dict[str, Any] | None = None,
         seed: int = 0,
-        spi: bool = False,
+        spi: bool | None = None,
         **settings: Any,
     ) -> None:
         self.network = Network()
@@ -270,9 +274,10 @@ class Ch392Bench(LinkBench):
         port = Line(sim, baud=baud)
         wanted = Ch392Settings(id="lan", links=links, profile=profile, **settings)
         interrupt = Wired(self._pin) if wired else None
+        on_spi = over_spi if spi is None else spi
 
         def make() -> Ch392:
-            if spi:
+            if on_spi:
                 return Ch392(wanted, SpiLinePort(MemorySpi(sim), profile, interrupt))
             return Ch392(wanted, UartBusPort(port, profile, self.memory, interrupt))
 

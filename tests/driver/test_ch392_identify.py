@@ -10,6 +10,8 @@ from chiplink.model import Phase
 from driver.ch392_bench import CLIENT, STATIC, Ch392Bench, PaperBench
 from driver.virtual_clock import virtual
 
+pytestmark = pytest.mark.uart
+
 RATES = (4800, 9600, 19200, 38400, 57600, 115200, 460800, 921600)
 """Section 5.2, without the one that Linux lacks."""
 
