@@ -6,12 +6,13 @@ SOURCES := pyproject.toml setup.py $(wildcard native/*.py native/src/*.c native/
 FUZZ_SECONDS ?= 30
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-ha lint sanitize fuzz bench wheel install uninstall clean format
+.PHONY: run test test-ha lint lint-ha sanitize fuzz bench wheel install uninstall clean format
 
 run: $(VENV)/run.stamp; @$(BIN)/chiplink demo $(DEMO)
 test: $(VENV)/test.stamp; @tests/native/run test && $(BIN)/python -m pytest $(PYTEST) $(if $(PYTEST),,&& tests/homeassistant/run)
 test-ha: $(VENV)/run.stamp; @tests/homeassistant/run $(PYTEST)
 lint: $(VENV)/lint.stamp; @$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy && $(BIN)/clang-format --dry-run -Werror $(wildcard native/src/*.c native/include/chiplink/*.h tests/native/*.c tests/native/*.h)
+lint-ha: $(VENV)/lint.stamp; @tests/homeassistant/lint
 sanitize: ; @tests/native/run sanitize
 fuzz: ; @tests/native/run fuzz $(FUZZ_SECONDS)
 bench: $(VENV)/test.stamp; @$(BIN)/python -m tests.bench $(BENCH)

@@ -870,3 +870,22 @@ def test_a_ch9329_has_neither_spi_nor_int(port: str) -> None:
     assert caught.value.problems == [
         "device.kvm.port: a CH9329 has neither SPI nor INT#; write serial:///dev/…"
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Desk\u202e", "cannot be seen"),
+        ("a\u2028b", "cannot be seen"),
+        ("{{ states }}", "begin templates"),
+        ("{% raw %}", "begin templates"),
+    ],
+)
+def test_a_name_that_home_assistant_would_not_show(name: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_config(
+            SMALL | {"device": {"kvm": {"chip": "ch9329", "port": "sim://", "name": name}}}
+        )
+    (problem,) = caught.value.problems
+    assert problem.startswith("device.kvm.name: ")
+    assert words in problem

@@ -399,3 +399,12 @@ async def test_a_configuration_that_is_taken_can_be_described() -> None:
     devices = [Ch9329(item.settings, MemoryPort(NoPeer())) for item in config.devices]
     views = [FakeDevice(item.id, item.title, item.chip, item.rows) for item in devices]
     assert [device["id"] for device in read(*views)["devices"]] == names
+
+
+def test_text_to_type_is_enabled_where_that_is_asked_for() -> None:
+    rows = {row.key: row for row in CHIPS["ch9329"].rows}
+    for typing in (False, True):
+        told = json.loads(descriptor("cellar", FakeNode(FakeDevice(rows=rows)), typing=typing))
+        enabled = {row["key"]: row["enabled"] for row in told["devices"][0]["rows"]}
+        assert enabled["type"] is typing
+        assert enabled["keys"] == rows["keys"].enabled

@@ -9,6 +9,7 @@ import pytest
 
 from chiplink.catalog import CHIPS, Kind, Row, ValueType
 from chiplink.exceptions import BusyError, ClosedError, Code, UnsupportedCharactersError
+from chiplink.metrics import Metrics
 from chiplink.model import (
     Availability,
     CommandRequest,
@@ -430,7 +431,7 @@ async def test_a_sink_that_fails_holds_nothing_back(
         assert isinstance(said, LinkData)
         said.taken()
     assert taken == ["a"]
-    assert "lan: data of link plc was lost" in caplog.text
+    assert "lan: what link plc got was lost" in caplog.text
 
 
 async def test_a_link_s_commands_reach_its_device_as_they_are(bench: Bench) -> None:
@@ -455,6 +456,14 @@ async def test_a_full_link_holds_up_neither_another_nor_its_device(bench: Bench)
         "link/srv/tx": None,
         "type": None,
     }
+
+
+async def test_what_waits_for_links_is_counted_apart(bench: Bench) -> None:
+    for _ in range(3):
+        bench.node.submit(CommandRequest("lan", "link/plc/tx", "endless"))
+    lines = Metrics(bench.node, dict).render().splitlines()
+    assert 'chiplink_commands_waiting{device="lan"} 0' in lines
+    assert 'chiplink_commands_waiting{device="lan",link="plc"} 2' in lines
 
 
 async def test_an_unknown_link_is_answered(bench: Bench) -> None:

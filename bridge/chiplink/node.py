@@ -174,15 +174,15 @@ class Node:
         for sink in self._sinks:
             sink.link_state(state)
 
-    def _link_data(self, data: LinkData) -> None:
+    def _link_data(self, arrived: LinkData) -> None:
         """Hand data to every sink; it is taken when the last of them has taken it."""
-        shares = _Shares(data.taken, len(self._sinks))
+        shares = _Shares(arrived.taken, len(self._sinks))
         for sink in self._sinks:
             share = shares.one()
             try:
-                sink.link_data(replace(data, taken=share))
+                sink.link_data(replace(arrived, taken=share))
             except Exception:  # noqa: BLE001 - the link must not wait for it for ever
-                _LOG.exception("%s: data of link %s was lost", data.device, data.link)
+                _LOG.exception("%s: what link %s got was lost", arrived.device, arrived.link)
                 share()
 
     def _result(self, result: Result) -> None:

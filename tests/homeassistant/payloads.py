@@ -15,15 +15,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import chiplink
 from chiplink import __version__
 from chiplink.catalog import CHIPS, Chip, Kind, Row, ValueType
 from chiplink.catalog.bridge import BRIDGE_ROWS
 from chiplink.config import check_config
 from chiplink.daemon import Bridge
-from chiplink.mqtt.descriptor import row_fields
+from chiplink.exceptions import Code
+from chiplink.mqtt.descriptor import descriptor, row_fields
 from chiplink.mqtt.discovery import Discovery
 from chiplink.mqtt.homeassistant import HomeAssistant, Mode
-from chiplink.mqtt.topics import Topics
+from chiplink.mqtt.topics import RESERVED, Topics
 from chiplink.node import Node
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from chiplink.mqtt.message import Message
 
 NODE = "cellar"
+
+SCHEMA = Path(chiplink.__file__).parent / "schema/descriptor-1.json"
 
 CLAIM = b'{"instance":"0123456789abcdef","version":"1.0.0"}'
 
@@ -82,13 +86,27 @@ class Device:
         self.title = title
         self.chip: Chip = CHIPS["ch9329"]
         self.rows = {row.key: row for row in rows}
+        self.links: dict[str, Any] = {}
 
     def counters(self) -> Mapping[str, int]:
         """Return nothing: nothing happens here."""
         return {}
 
 
-def configured(device: str = "kvm", **tables: Any) -> Node:
+LAN = {
+    "chip": "ch392",
+    "port": "/dev/zero",
+    "name": "Annex",
+    "dhcp": True,
+    "link": {
+        "plc": {"kind": "tcp-client", "remote": "192.168.1.50:502"},
+        "door": {"kind": "udp-server", "local": 4000, "allow": ["192.168.1.0/24"]},
+    },
+}
+"""A chip with links, one of them with several peers."""
+
+
+def configured(device: str = "kvm", more: Any = None, **tables: Any) -> Node:
     """Return the node of a configuration file; nothing is opened."""
     os.environ["CHIPLINK_DOOR"] = "Sesame7"
     config = check_config(
@@ -98,6 +116,7 @@ def configured(device: str = "kvm", **tables: Any) -> Node:
             "mqtt": {"url": "mqtt://127.0.0.1"},
             "device": {
                 device: {"chip": "ch9329", "port": "/dev/null", "name": "Desk", **tables},
+                **(more or {}),
             },
         }
     )
@@ -148,6 +167,7 @@ def scenes() -> dict[str, list[Message]]:
     return {
         "first": first,
         "typing": start(configured(), typing=True),
+        "networked": start(configured(more={"lan": LAN})),
         "more": start(more),
         "fewer": start(configured(), kept(start(more))),
         "platform": start(drawn(Device("kvm", "Desk", other)), kept(first)),
@@ -167,6 +187,12 @@ def listed() -> dict[str, Any]:
         "rows": [row_fields(row) for row in configured().devices["kvm"].rows.values()],
         "extra_rows": [row_fields(row) for row in extra],
         "bridge_rows": [row_fields(row) for row in BRIDGE_ROWS],
+        "chips": {name: [row_fields(row) for row in chip.rows] for name, chip in CHIPS.items()},
+        "codes": list(Code),
+        "reserved": sorted(RESERVED),
+        "descriptor": json.loads(descriptor(NODE, configured())),
+        "networked": json.loads(descriptor(NODE, configured(more={"lan": LAN}))),
+        "schema": json.loads(SCHEMA.read_text("utf-8")),
         "scenes": {
             name: [[message.topic, message.payload.decode()] for message in messages]
             for name, messages in scenes().items()

@@ -446,3 +446,11 @@ def test_others_topics_are_not_ours() -> None:
     assert there.owns(KVM)
     assert there.owns(DESK)
     assert not there.owns("homeassistant/device/chiplink-attic/kvm/config")
+
+
+def test_what_the_integration_clears_was_not_deleted_by_anybody() -> None:
+    there = home(Mode.MQTT)
+    there.surveyed(b"", {})
+    there.claimed(CLAIM)
+    there.emptied(KVM)
+    assert told(there.claimed(b"")) == SHOWN

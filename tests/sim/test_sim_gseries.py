@@ -1,4 +1,4 @@
-"""The G series as its note and modems.md show it, byte by byte."""
+"""The G series as its note shows it and hardware prints it."""
 
 from __future__ import annotations
 

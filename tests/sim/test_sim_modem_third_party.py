@@ -12,10 +12,12 @@ import serial
 from sim_support import until
 
 from chiplink.sim import Ether, GSeriesSim, ModemTimes, PtyLine, Sim800Sim, Sim7028Sim
+from chiplink.sim.modem_events import Said
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from chiplink.sim.events import Event
     from chiplink.sim.modem import ModemSim
 
 with warnings.catch_warnings():
@@ -31,9 +33,12 @@ async def port_of_modem(kind: type[ModemSim], *faults: str) -> AsyncIterator[tup
     """A modem that has booted, and the path of its port."""
     ether = Ether(hosts={"plc.example": "203.0.113.5", "nowhere.example": ""})
     sim = kind(ether=ether, times=ModemTimes.instant())
+    said: list[Event] = []
+    sim.observe(said.append)
     try:
         async with PtyLine(sim) as line:
-            await until(sim, lambda: sim.radio.attached)
+            # What it says before a program has set its speed would be garbage to that program.
+            await until(sim, lambda: sim.radio.attached and Said("urc", "SMS Ready") in said)
             for fault in faults:
                 sim.faults.switch_on(fault)
             yield sim, line.path
@@ -115,7 +120,7 @@ async def test_gsmmodem_connects_and_asks(kind: type[ModemSim]) -> None:
         modem = GsmModem(path, 115200)
         modem.connect()
         try:
-            modem.waitForNetworkCoverage(timeout=10)
+            modem.waitForNetworkCoverage()
             return (
                 modem.manufacturer,
                 modem.model,

@@ -1,4 +1,4 @@
-"""The SIM7028's network and TCP links as its note and modems.md show them, byte by byte."""
+"""The SIM7028's network and TCP links as its note shows them and hardware prints them."""
 
 import pytest
 from sim_ch392 import accepted, client, port_of, tcp_server

@@ -1,4 +1,4 @@
-"""The SIM800's links as the application note and modems.md show them, byte by byte."""
+"""The SIM800's links as the application note shows them and hardware prints them."""
 
 import pytest
 from sim_ch392 import accepted, client, port_of, tcp_server

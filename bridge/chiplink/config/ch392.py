@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from chiplink.config.addresses import check_reach, read_addresses
-from chiplink.config.device import MAX_TITLE, DeviceConfig, read_port
+from chiplink.config.device import MAX_TITLE, DeviceConfig, check_title, read_port
 from chiplink.config.links import read_links
 from chiplink.config.stacks import CH392
 from chiplink.driver.ch392 import Ch392Settings
@@ -45,6 +45,7 @@ def read_ch392(
     config = read_table(Ch392Table, table, path, problems)
     if config is None:
         return None
+    check_title(config.name, path, problems)
     if config.profile not in PROFILES:
         hint = nearest(config.profile, list(PROFILES))
         problems.append(f"{path}.profile: unknown profile {config.profile!r}{hint}")

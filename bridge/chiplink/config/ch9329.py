@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from chiplink import layouts
-from chiplink.config.device import MAX_TITLE, DeviceConfig, read_port
+from chiplink.config.device import MAX_TITLE, DeviceConfig, check_title, read_port
 from chiplink.driver.arming import ArmedMode
 from chiplink.driver.ch9329 import Ch9329Settings
 from chiplink.protocol.ch9329_parameters import BAUDS
@@ -42,6 +42,7 @@ def read_ch9329(
     config = read_table(Ch9329Table, table, path, problems)
     if config is None:
         return None
+    check_title(config.name, path, problems)
     if config.layout not in layouts.names():
         hint = nearest(config.layout, list(layouts.names()))
         problems.append(f"{path}.layout: unknown layout {config.layout!r}{hint}")

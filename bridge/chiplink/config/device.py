@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,18 @@ class DeviceConfig:
     settings: Ch9329Settings | Ch392Settings | ModemSettings
     port: PortUrl
     port_text: str
+
+
+def check_title(title: str, path: str, problems: list[str]) -> None:
+    """Complain about a name that Home Assistant would not show, or would act on."""
+    invisible = any(
+        unicodedata.category(sign)[0] == "C" or unicodedata.category(sign) in ("Zl", "Zp")
+        for sign in title
+    )
+    if invisible:
+        problems.append(f"{path}.name: it holds characters that cannot be seen")
+    if any(mark in title for mark in ("{{", "{%", "{#")):
+        problems.append(f"{path}.name: it holds {{{{, {{% or {{#, which begin templates")
 
 
 def read_port(

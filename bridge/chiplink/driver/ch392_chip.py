@@ -112,7 +112,10 @@ class Ch392Chip:
         Raises StatusError with the chip's words, OfflineError when it stays BUSY.
         Cancelled, it ends when the chip is no longer BUSY.
         """
-        await _to_the_end(self._perform(command, deadline))
+        try:
+            await _to_the_end(self._perform(command, deadline))
+        finally:
+            self._quiet.set()
 
     @property
     def asking(self) -> bool:

@@ -19,6 +19,7 @@ from chiplink.exceptions import (
     ClosedError,
     CommandError,
     DeadlineError,
+    OutcomeUnknownError,
     RefusedError,
 )
 from chiplink.protocol.ch392 import Protocol
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
     from chiplink.driver.ch392_pool import Lease
     from chiplink.driver.ch392_socket import ChipSocket
     from chiplink.driver.sockets import Endpoint
+
+SENSELESS = 3
+"""Buffers in a row without one whole datagram after which the socket is set up anew: a setting
+may have been lost on the line."""
 
 _PORT_MAX = 0xFFFF
 _SERVER = "255.255.255.255"
@@ -57,6 +62,7 @@ class DatagramSocket:
         self.datagram_limit: int | None = lease.write_limit(Protocol.UDP)
         self.local_port = local_port
         self.dropped = 0
+        self._senseless = 0
         self.peer = self._only_peer()
 
     def _only_peer(self) -> str:
@@ -74,7 +80,7 @@ class DatagramSocket:
         await self._socket.open(*self._settings(number))
         await after_open(self._lease.chip, number, self._endpoint)
         if self.peer and not self._raw:
-            await self._lease.chip.tell(*self._destination(self.peer))
+            await self._socket.set(*self._destination(self.peer))
 
     def _settings(self, number: int) -> tuple[bytes, ...]:
         if self._raw:
@@ -102,14 +108,19 @@ class DatagramSocket:
             await self._socket.wait_free()
         except (DeadlineError, ClosedError) as error:
             raise ClosedError(str(error)) from None
-        await self._socket.write(data, *before)
+        socket = self._socket
+        await socket.write(data, *before)
         if not confirm:
             return Level.ACCEPTED
         try:
             async with asyncio.timeout(RECEIPT_DEADLINE):
-                came = await self._socket.wait_receipt()
+                came = await socket.wait_receipt()
         except TimeoutError:
-            return Level.ACCEPTED
+            if socket.free:
+                return Level.ACCEPTED
+            unknown = OutcomeUnknownError("the chip does not take what was written")
+            socket.end(unknown)
+            raise unknown from None
         if not came:
             raise DeadlineError(f"{peer or self.peer}, or the way to it, does not answer; not sent")
         return Level.SENT
@@ -128,13 +139,13 @@ class DatagramSocket:
         while not self._waiting:
             socket = self._socket
             try:
-                data = await socket.read()
+                await self._sort(await socket.read())
             except DeadlineError:
                 await self._reopen()
-                continue
             except CommandError as error:
                 raise ClosedError(str(error)) from None
-            await self._sort(data)
+            if self._senseless >= SENSELESS:
+                await self._reopen()
         return self._waiting.popleft()
 
     async def _sort(self, data: bytes) -> None:
@@ -149,12 +160,14 @@ class DatagramSocket:
                 counters["foreign_datagrams"] += 1
             else:
                 self._waiting.append(Chunk(item.data, str(item.peer)))
+        self._senseless = 0 if found.items else self._senseless + 1
         if found.rest:
             self.dropped += 1
             await self._lease.chip.tell(clear_recv_buf_sn(self._socket.number))
 
     async def _reopen(self) -> None:
-        """A datagram could not be sent, and the chip has closed the socket (section 5.16)."""
+        """Close and open: a datagram could not be sent (section 5.16), or nothing makes sense."""
+        self._senseless = 0
         self._lease.chip.counters["reopened"] += 1
         await self._lease.close()
         if self._closed:

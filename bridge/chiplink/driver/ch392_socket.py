@@ -18,12 +18,13 @@ from chiplink.exceptions import (
     OutcomeUnknownError,
     ProbeError,
 )
-from chiplink.protocol.ch392 import SocketInterrupt, SocketState, Status, TcpState
+from chiplink.protocol.ch392 import Command, SocketInterrupt, SocketState, Status, TcpState
 from chiplink.protocol.ch392_commands import (
     close_socket_sn,
     get_glob_int_status,
     get_int_status_sn,
     get_recv_len_sn,
+    get_remot_ipp_sn,
     get_socket_status_sn,
     open_socket_sn,
     read_recv_buf_sn,
@@ -50,6 +51,9 @@ EMPTY_RECEIVES = 4
 OPEN_TRIES = 3
 """Times OPEN is tried: soon after a CLOSE it can answer ERR_OPEN."""
 
+SET_TRIES = 3
+"""Times a destination is set that the chip does not tell back."""
+
 CLOSE_WAIT = 1.0
 """Seconds what was written gets to leave, and the other side to close, before CLOSE."""
 
@@ -61,6 +65,9 @@ QUICK_PAUSE = 0.001
 
 WRITE_PATIENCE = 60.0
 """Seconds a WRITE may wait for SENBUF_FREE: the other side may be slow, or it was lost."""
+
+RESERVED = 0xA0
+"""Bits that no socket's status has (section 5.16)."""
 
 GONE = frozenset({Status.ERR_CLSD, Status.ERR_CONN})
 """What closing may answer when the socket was closed already."""
@@ -96,7 +103,7 @@ class ChipSocket:
         self._empty = 0
         self._written_at = 0.0
         self._turned = asyncio.Event()
-        self._open = self._connecting = self._was_read = False
+        self._open = self._to_close = self._connecting = self._was_read = False
         self._reading: asyncio.Task[bytes] | None = None
 
     @property
@@ -168,8 +175,11 @@ class ChipSocket:
         self._chip.on_interrupts(overall, self.number)
 
     def take_replies(self, status: bytes, length: bytes) -> None:
-        """Act on the answers to `status_commands`."""
-        self.take(read_socket_interrupts(status), read_length(length))
+        """Act on the answers to `status_commands`; raises LostReplyError for none."""
+        bits = read_socket_interrupts(status)
+        if int(bits) & RESERVED:
+            raise LostReplyError("a socket's status was nonsense")
+        self.take(bits, read_length(length))
 
     async def look(self) -> None:
         """Read the interrupt status and act on it; raises OfflineError."""
@@ -206,15 +216,34 @@ class ChipSocket:
 
     # Opening and closing
 
+    async def set(self, *settings: bytes) -> None:
+        """Set what `settings` say; where to is read back, for the data would go elsewhere.
+
+        A chip that tells it otherwise each time is believed to have it: the manual has
+        GET_REMOT_IPP_SN for connections (section 5.13).
+        """
+        codes = (Command.SET_IP_ADDR_SN, Command.SET_DEST_PORT_SN)
+        wanted = b"".join(command[2:] for command in settings if command[0] in codes)
+        for _attempt in range(SET_TRIES):
+            await self._chip.tell(*settings)
+            if not wanted:
+                return
+            (remote,) = await self._chip.read(get_remot_ipp_sn(self.number))
+            if remote.startswith(wanted):
+                return
+            self._chip.counters["settings_lost"] += 1
+
     async def open(self, *settings: bytes) -> None:
         """Set what `settings` say and open; raises StatusError, OfflineError, why it ended."""
-        await self._chip.tell(*settings)
+        await self.set(*settings)
         await asyncio.sleep(self._not_before - asyncio.get_running_loop().time())
         self._check()
         for attempt in range(OPEN_TRIES):
             try:
+                self._to_close = True  # even when this is cancelled before it is answered
                 await self._chip.perform(open_socket_sn(self.number))
             except StatusError as error:
+                self._to_close = False
                 if error.status != Status.ERR_OPEN or attempt == OPEN_TRIES - 1:
                     raise
                 self._chip.counters["opened_twice"] += 1
@@ -226,12 +255,13 @@ class ChipSocket:
 
     def adopted(self) -> None:
         """Note that a server's connection was given to it: it is open and connected."""
-        self._open = self.connected = True
+        self._open = self._to_close = self.connected = True
 
     async def close(self) -> None:
         """CLOSE, and what waits to be read is gone; raises StatusError, OfflineError."""
-        if self._open:
-            self._open = False
+        self._open = False
+        if self._to_close:
+            self._to_close = False
             await self._close_now()
 
     async def _close_now(self) -> None:
@@ -332,7 +362,7 @@ class ChipSocket:
     async def _fetch(self) -> bytes:
         wanted = min(self.length, READ_MAX)
         try:
-            (data,) = await self._chip.ask(read_recv_buf_sn(self.number, wanted))
+            data = await self._read(wanted)
         except LostReplyError as error:
             self.length = 0
             self.ended_well = False
@@ -341,6 +371,15 @@ class ChipSocket:
         self._empty = 0
         self.length -= wanted
         self._was_read = True
+        return data
+
+    async def _read(self, wanted: int) -> bytes:
+        """Read so much, and see that it was there: a garbled length would bring garbage."""
+        there, data = await self._chip.ask(
+            get_recv_len_sn(self.number), read_recv_buf_sn(self.number, wanted)
+        )
+        if read_length(there) < wanted:
+            raise LostReplyError("the chip had less to read than it said")
         return data
 
 

@@ -6,6 +6,8 @@ import asyncio
 import secrets
 from typing import TYPE_CHECKING
 
+from chiplink.driver.ch392_bus import LostReplyError
+from chiplink.driver.ch392_uart_bus import may_leave_busy
 from chiplink.exceptions import ChiplinkError, PortError, ProbeError
 from chiplink.framing import ch392_reply_length
 from chiplink.protocol.ch392_commands import check_exist, reset_all
@@ -29,7 +31,11 @@ RESET_DEADLINE = 2.0
 RESET_LOOK = 0.02
 """Seconds in which it must answer, and between looks."""
 
+LOOKS = 10
+"""Times a chip that does not answer is asked again."""
+
 _TEST_BYTES = (0x55, 0xAA)
+_BYTES = 256
 
 
 class SpiLine:
@@ -45,7 +51,30 @@ class SpiLine:
         self.baud = 0
 
     async def run(self, commands: Sequence[bytes]) -> list[bytes]:
-        """Carry commands out and return the replies of those that have one, in order."""
+        """Carry commands out and return the replies of those that have one, in order.
+
+        A chip that does not answer reads as FF, which any reply may be: so the last question
+        is a CHECK_EXIST, but where nothing may be asked.
+        """
+        if any(may_leave_busy(command) for command in commands):
+            return await self._transfer(commands)
+        value = secrets.randbelow(_BYTES)
+        *replies, exists = await self._transfer([*commands, check_exist(value)])
+        if read_exists(exists, value):
+            return replies
+        self._counters["replies_lost"] += 1
+        await self._recover()
+        raise LostReplyError("the chip did not answer for a while")
+
+    async def _recover(self) -> None:
+        """See whether the chip answers again; raises ProbeError when it does not."""
+        for _look in range(LOOKS):
+            if await self.look():
+                return
+            await asyncio.sleep(RESET_LOOK)
+        raise ProbeError("the chip stopped answering; is it powered?")
+
+    async def _transfer(self, commands: Sequence[bytes]) -> list[bytes]:
         self._tell(Direction.OUT, b"".join(SYNC + command for command in commands))
         try:
             replies = await self._bus.run(commands)
@@ -64,14 +93,14 @@ class SpiLine:
     async def look(self) -> bool:
         """Whether the chip answers CHECK_EXIST, three times over."""
         for value in (*_TEST_BYTES, secrets.randbelow(256)):
-            (reply,) = await self.run([check_exist(value)])
+            (reply,) = await self._transfer([check_exist(value)])
             if not read_exists(reply, value):
                 return False
         return True
 
     async def reset(self) -> None:
         """RESET_ALL, and wait until the chip answers again."""
-        await self.run([reset_all()])
+        await self._transfer([reset_all()])
         await asyncio.sleep(RESET_TIME)
         until = asyncio.get_running_loop().time() + RESET_DEADLINE
         while not await self.look():

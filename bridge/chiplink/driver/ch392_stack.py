@@ -47,6 +47,7 @@ class Ch392Stack:
         self._pool: Pool | None = None
         self._up = asyncio.Event()
         self._keep_alive = _DEFAULT_TIMES
+        self._setting_keep_alive = asyncio.Lock()
         self.obstacle = "the chip does not answer"
 
     # What the driver says
@@ -148,7 +149,8 @@ class Ch392Stack:
         if wanted is None:
             return
         idle, interval = (int(time * _MILLISECONDS) for time in (wanted.idle, wanted.interval))
-        commands = keep_alive(idle, interval, wanted.count, was=self._keep_alive)
-        self._keep_alive = (idle, interval)
-        for command in commands:
-            await chip.tell(command)
+        async with self._setting_keep_alive:
+            commands = keep_alive(idle, interval, wanted.count, was=self._keep_alive)
+            self._keep_alive = (idle, interval)
+            for command in commands:
+                await chip.tell(command)

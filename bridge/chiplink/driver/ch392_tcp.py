@@ -65,6 +65,7 @@ class TcpSocket:
         self._socket = lease.socket
         self._limit = lease.write_limit(Protocol.TCP)
         self._many_sent_at = float("-inf")
+        self._closing: asyncio.Task[None] | None = None
         self.peer = peer
         self.local_port = local_port
         self.datagram_limit: int | None = None
@@ -113,7 +114,12 @@ class TcpSocket:
             raise ClosedError(str(error)) from None
 
     async def close(self) -> None:
-        """Let go out what was written, disconnect, close."""
+        """Let go out what was written, disconnect, close; once, whoever asks for it."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         try:
             if self._socket.error is None:
                 await self._disconnect()
@@ -256,13 +262,13 @@ class TcpListener:
             socket = self._leases[number].socket
             if number in self._connected or self._closed:
                 return
-            if socket.error is not None and number == self._listening:
-                self._fail(socket.error)
-            elif socket.connected:
+            if socket.connected:  # it may have come and gone in one status
                 self._connected.add(number)
                 if number == self._listening:
                     self._listening = None
                 self._begin(self._greet(number))
+            elif socket.error is not None and number == self._listening:
+                self._fail(socket.error)
 
         return news
 
@@ -273,7 +279,7 @@ class TcpListener:
         status = read_socket_status(state)
         lease.socket.adopted()
         stands = status.state == SocketState.OPEN and status.tcp != TcpState.LISTEN
-        if len(self._connected) > self._endpoint.peers or not stands:
+        if self._closed or len(self._connected) > self._endpoint.peers or not stands:
             await self._release(number)
             return
         await after_open(self._chip, number, self._endpoint)

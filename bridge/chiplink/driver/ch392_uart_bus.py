@@ -4,7 +4,8 @@ The UART has no checksum and no length, so one lost byte inside a WRITE makes th
 the next command for data, and one byte too many shifts every reply behind it. Every batch
 therefore ends with a CHECK_EXIST of a random byte; when its answer does not come, or another
 one, zeros fill what the chip may still wait for, and CHECK_EXIST tells whether it listens again.
-A command whose head lost a byte is dropped without a trace, so what sets something is said twice.
+A command whose head lost a byte is dropped without a trace, so what sets something is said
+twice, and the second time it has a CHECK_EXIST of its own, which it takes if an argument is lost.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from chiplink.driver.ch392_bus import LostReplyError
-from chiplink.exceptions import ChiplinkError, ProbeError
+from chiplink.exceptions import ChiplinkError, PortError, ProbeError
 from chiplink.framing import CH392_STREAM, ch392_commands, ch392_reply_length
 from chiplink.protocol.ch392 import FACTORY_BAUD, SEARCH
 from chiplink.protocol.ch392_commands import check_exist, reset_all, set_baudrate
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping, Sequence
     from typing import Any
 
-    from chiplink.exceptions import PortError
     from chiplink.protocol.ch392_profile import Profile
     from chiplink.transport.base import Port, Transport
     from chiplink.transport.interrupt import Interrupt, IntLine
@@ -93,7 +93,7 @@ class UartBus:
 
     async def run(self, commands: Sequence[bytes]) -> list[bytes]:
         """Send commands at once and return the replies, in order."""
-        if any(_may_leave_busy(command) for command in commands):
+        if any(may_leave_busy(command) for command in commands):
             replies = await self._exchange(commands, ANSWER)
         else:
             replies = await self._checked(commands)
@@ -167,12 +167,22 @@ class UartBus:
 
     async def _checked(self, commands: Sequence[bytes]) -> list[bytes] | None:
         """Return the replies; None if they did not all come in time, or not only they."""
-        value = secrets.randbelow(_BYTES)
-        settings = [command for command in commands if _sets(command)]
-        replies = await self._exchange([*settings, *commands, check_exist(value)], ANSWER)
-        if replies is None or not read_exists(replies[-1], value):
+        asked: list[tuple[bytes, int | None]] = [
+            (command, None) for command in commands if _sets(command)
+        ]
+        for command in commands:
+            asked.append((command, None))
+            if _sets(command):
+                asked.append(_check())
+        asked.append(_check())
+        replies = await self._exchange([command for command, _value in asked], ANSWER)
+        if replies is None:
             return None
-        return replies[:-1]
+        values = [value for command, value in asked if _answers(command)]
+        both = list(zip(replies, values, strict=True))
+        if not all(value is None or read_exists(reply, value) for reply, value in both):
+            return None
+        return [reply for reply, value in both if value is None]
 
     async def _exchange(self, commands: Sequence[bytes], wait: float) -> list[bytes] | None:
         """Return the replies; None if they did not all come in time."""
@@ -195,6 +205,8 @@ class UartBus:
         finally:
             self._done = None
         self._check_line()
+        if len(self._replies) < self._wanted:
+            raise PortError("the line was closed")
         return self._replies
 
     def _received(self, data: bytes) -> None:
@@ -297,7 +309,13 @@ class UartBusPort:
         )
 
 
-def _may_leave_busy(command: bytes) -> bool:
+def _check() -> tuple[bytes, int]:
+    """Return a CHECK_EXIST and its random byte."""
+    value = secrets.randbelow(_BYTES)
+    return check_exist(value), value
+
+
+def may_leave_busy(command: bytes) -> bool:
     """Whether nothing may be asked behind it: BUSY (section 5.12), or deaf for a while (5.5)."""
     row = ch392_commands()[command[0]]
     return bool(row.has_status or row.pause)

@@ -214,13 +214,13 @@ class Watch:
         batch = [command for socket in expecting for command in socket.status_commands()]
         try:
             answer, *statuses = await self._chip.ask(question, *batch)
+            for number, socket in enumerate(expecting):
+                socket.take_replies(*statuses[2 * number : 2 * number + 2])
         except LostReplyError:
             for socket in expecting:
                 await socket.resync()
             raise
         self._polled_at = asyncio.get_running_loop().time()
-        for number, socket in enumerate(expecting):
-            socket.take_replies(*statuses[2 * number : 2 * number + 2])
         bits = read_global_interrupts(answer)
         await self._act(bits, expecting)
         return bool(bits)

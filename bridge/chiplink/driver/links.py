@@ -196,13 +196,15 @@ class Link:
         self._opened(LinkPhase.LISTENING)
         try:
             async with asyncio.TaskGroup() as group:
-                while True:
-                    socket = await listener.accept()
-                    group.create_task(self._serve_peer(socket))
+                try:
+                    while True:
+                        socket = await listener.accept()
+                        group.create_task(self._serve_peer(socket))
+                finally:
+                    # Before its connections: else each one that ends lets another in.
+                    await _bounded(listener.close())
         except* CommandError as errors:
             raise _first(errors) from None
-        finally:
-            await _bounded(listener.close())
 
     async def _serve_peer(self, socket: Socket) -> None:
         """Serve one connection of a server; its end is no error of the link's."""
@@ -319,13 +321,17 @@ class Link:
         self._info.count("tx", len(data))
         return Outcome(value={"level": str(level), "bytes": len(data)})
 
-    async def _set(self, request: CommandRequest) -> Outcome:
+    def _set(self, request: CommandRequest) -> Awaitable[Outcome]:
+        """Turn it at once, and return what waits until that is done."""
         self._wanted = request.value == "OPEN"
         self._turned.set()
         if self._wanted:
-            return Outcome()
+            return _done()
         if self._attempts is not None:
             self._attempts.cancel()
+        return self._wait_until_closed()
+
+    async def _wait_until_closed(self) -> Outcome:
         try:
             async with asyncio.timeout(2 * CLOSE_DEADLINE):
                 await self._closed.wait()
@@ -377,6 +383,10 @@ class Links:
         if link is None:
             raise UnknownKeyError(f"there is no link {name!r}")
         return link.execute(verb, request, started)
+
+
+async def _done() -> Outcome:
+    return Outcome()
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -36,8 +36,11 @@ class Announcer:
         node: NodeView,
         counters: Counter[str],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        typing: bool = False,
     ) -> None:
         self._name = name
+        self._typing = typing
         self._topics = topics
         self._node = node
         self._counters = counters
@@ -91,7 +94,8 @@ class Announcer:
     def everything(self) -> Iterator[Message]:
         """Return all that is retained: the descriptor and what is known of every device."""
         node = self._node
-        yield Message(self._topics.descriptor, descriptor(self._name, node), retain=True)
+        whole = descriptor(self._name, node, typing=self._typing)
+        yield Message(self._topics.descriptor, whole, retain=True)
         for device, online in node.available.items():
             yield self.availability(Availability(device, online))
         for (device, key), value in node.states.items():

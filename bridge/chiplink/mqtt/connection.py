@@ -96,6 +96,7 @@ class Connection:
         self._short_lives = 0
         self._stopping = False
         self._delivered = False
+        self._in_callback = False
         self._reason = ""
         self._closes_before_answer = 0
         self.counters: Counter[str] = Counter()
@@ -282,18 +283,22 @@ class Connection:
         for _ in range(MAX_READS):
             self._delivered = False
             client.loop_read()
+            self._flush()
             if not self._delivered:
                 break
         else:
             self._loop.call_soon(self._readable)
-        self._flush()
         if self._promptness is not None:
             self._promptness.acknowledge()
 
     def _flush(self) -> None:
-        """Write what waits; what the socket does not take goes out when it does."""
+        """Write what waits; what the socket does not take goes out when it does.
+
+        Not within paho's callbacks: it holds a lock then that it wants again when a write
+        fails. Reading writes behind them.
+        """
         client = self._client
-        if client is None or not client.want_write():
+        if client is None or self._in_callback or not client.want_write():
             return
         client.loop_write()
         line = client.socket()
@@ -356,12 +361,14 @@ class Connection:
 
     def _deliver(self, event: Event) -> None:
         """Hand an event on; a defect behind it must not end the connection."""
-        self._delivered = True
+        self._delivered = self._in_callback = True
         try:
             self._deliver_to(event)
         except Exception:  # noqa: BLE001 - whatever it is, it is logged
             _LOG.exception("handling %s failed", type(event).__name__)
             self.counters["defects"] += 1
+        finally:
+            self._in_callback = False
 
 
 def _close(client: Client) -> None:

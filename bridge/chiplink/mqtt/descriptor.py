@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -27,9 +27,14 @@ _OWN = frozenset({"gated", "urgent", "urgent_value"})
 """Fields of a row that are the bridge's own business."""
 
 
-def descriptor(node: str, view: NodeView) -> bytes:
+def is_enabled(row: Row, *, typing: bool) -> bool:
+    """Whether a row's entity is enabled at first; text to type only where `typing` asks for it."""
+    return row.enabled or (typing and row.key == "type")
+
+
+def descriptor(node: str, view: NodeView, *, typing: bool = False) -> bytes:
     """Return the descriptor as JSON; raises LocalMisuseError beyond its bounds."""
-    devices = [_device(device) for device in view.devices.values()]
+    devices = [_device(device, typing=typing) for device in view.devices.values()]
     if any(len(device["rows"]) > MAX_ROWS for device in devices):
         raise LocalMisuseError(f"a device has more than {MAX_ROWS} rows")
     if any(len(device["links"]) > MAX_LINKS for device in devices):
@@ -55,14 +60,15 @@ def row_fields(row: Row) -> dict[str, Any]:
     }
 
 
-def _device(device: DeviceView) -> dict[str, Any]:
+def _device(device: DeviceView, *, typing: bool) -> dict[str, Any]:
+    rows = [replace(row, enabled=is_enabled(row, typing=typing)) for row in device.rows.values()]
     return {
         "id": device.id,
         "name": device.title,
         "chip": device.chip.id,
         "model": device.chip.title,
         "manufacturer": device.chip.manufacturer,
-        "rows": [row_fields(row) for row in device.rows.values()],
+        "rows": [row_fields(row) for row in rows],
         "links": [_link(link) for link in device.links.values()],
     }
 

@@ -11,6 +11,7 @@ from chiplink import __version__
 from chiplink.catalog import ValueType
 from chiplink.catalog.bridge import BRIDGE_ROWS
 from chiplink.catalog.link import CLOSE, LINK_SET, LINK_STATE, OPEN
+from chiplink.mqtt.descriptor import is_enabled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -137,7 +138,7 @@ class Discovery:
         return {"availability": [{"topic": topic} for topic in topics], "availability_mode": "all"}
 
     def _common(self, row: Row, unique_id: str) -> Component:
-        enabled = row.enabled or (self._typing and row.key == "type")
+        enabled = is_enabled(row, typing=self._typing)
         component: Component = {
             "platform": row.platform,
             "unique_id": unique_id,

@@ -101,7 +101,12 @@ class HomeAssistant:
         return self._decide({})
 
     def emptied(self, topic: str) -> None:
-        """Somebody cleared a discovery topic: a device was deleted in Home Assistant."""
+        """Somebody cleared a discovery topic: a device was deleted in Home Assistant.
+
+        While the integration claims the node, it is that one that clears.
+        """
+        if self._claim is not None and not self.stale:
+            return
         device = self._discovery.device_of(topic)
         payload = self._payloads().get(topic)
         if device is not None and payload is not None and self._shown:

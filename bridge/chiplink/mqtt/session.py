@@ -98,7 +98,9 @@ class Session:
             settings.node, settings.discovery_prefix, self._topics, typing=settings.typing
         )
         self._home = HomeAssistant(settings.mode, self._discovery, node, settings.memory)
-        self._announcer = Announcer(settings.node, self._topics, node, self._counters, clock)
+        self._announcer = Announcer(
+            settings.node, self._topics, node, self._counters, clock, typing=settings.typing
+        )
         self._out = Outflow(self._connection.publish, self._counters, clock)
         self._greeting = Greeting(
             self._connection,

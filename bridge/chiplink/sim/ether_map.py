@@ -41,6 +41,9 @@ def parse_map(texts: Iterable[str]) -> dict[Place, Place]:
     return rules
 
 
+IPV4 = 4  # bytes of an address that rules are for
+
+
 class MappedEther(Ether):
     """An Ether with rules of parse_map; one for a port goes before one for its address."""
 

@@ -28,7 +28,7 @@ MODEM_FAULTS = LINE_FAULTS | fault_table(
     Fault("lf-error", "quirk", "an LF behind a command's CR is answered ERROR"),
 )
 
-# Law 1 of naive drivers: each of these breaks one that is publicly known.
+# What is publicly known to break drivers that search where they should count.
 TRAP_PAYLOAD = b"\r\nOK\r\n\r\nERROR\r\n\r\n0, CLOSED\r\nCLOSED\r\n+CIPRXGET: 2,0,9,9\r\n\r\n> "
 STRAY_URCS = ("+CREG: 1", "+CSQ: 21,0", "RING", '+CMTI: "SM",10')
 TIME_URCS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,6 +88,11 @@ class HomeAssistant:
         if self._session is not None:
             await self._session.close()
 
+    def install(self, integration: Path) -> None:
+        """Put an integration where custom ones are, before the start."""
+        place = self._folder / "custom_components" / integration.name
+        shutil.copytree(integration, place, ignore=shutil.ignore_patterns("__pycache__"))
+
     # What it shows
 
     async def states(self) -> dict[str, str]:
@@ -112,19 +118,19 @@ class HomeAssistant:
 
         await until(shown, lambda: f"{ {entity: seen.get(entity) for entity in expected} }")
 
-    async def devices(self) -> dict[str, dict[str, Any]]:
-        """Return our devices by identifier."""
+    async def devices(self, way: str = "mqtt") -> dict[str, dict[str, Any]]:
+        """Return our devices by identifier, as `mqtt` or `chiplink` registered them."""
         return {
             identifier[1]: device
             for device in await self.ask("config/device_registry/list")
             for identifier in device["identifiers"]
-            if identifier[0] == "mqtt"
+            if identifier[0] == way
         }
 
-    async def entities(self) -> dict[str, dict[str, Any]]:
-        """Return our entities by unique id."""
+    async def entities(self, way: str = "mqtt") -> dict[str, dict[str, Any]]:
+        """Return our entities by unique id, as `mqtt` or `chiplink` registered them."""
         found = await self.ask("config/entity_registry/list")
-        return {entity["unique_id"]: entity for entity in found if entity["platform"] == "mqtt"}
+        return {entity["unique_id"]: entity for entity in found if entity["platform"] == way}
 
     # What it is told
 
@@ -137,6 +143,45 @@ class HomeAssistant:
         """Publish through its MQTT integration."""
         data = {"topic": topic, "payload": payload, "qos": 1, "retain": retain}
         await self._post("/api/services/mqtt/publish", data)
+
+    async def offered(self, domain: str) -> list[dict[str, Any]]:
+        """Return the flows that wait for somebody."""
+        flows = await self.ask("config_entries/flow/progress")
+        return [flow for flow in flows if flow["handler"] == domain]
+
+    async def accept(self, flow: dict[str, Any]) -> dict[str, Any]:
+        """Agree to what a flow offers, and return the entry."""
+        path = f"/api/config/config_entries/flow/{flow['flow_id']}"
+        asked = await self._get(path)
+        assert asked["type"] == "form", asked
+        done = await self._post(path, {})
+        assert done["type"] == "create_entry", done
+        entry: dict[str, Any] = done["result"]
+        return entry
+
+    async def remove(self, entry: str) -> None:
+        """Remove a config entry as a user does."""
+        assert self._session is not None
+        url = f"{self.url}/api/config/config_entries/entry/{entry}"
+        async with self._session.delete(url, headers=self._headers) as answer:
+            assert answer.status == 200, await answer.text()
+
+    async def call(self, action: str, **data: Any) -> dict[str, Any]:
+        """Call an action that answers; return the answer, or the error."""
+        domain, name = action.split(".")
+        answer = await self._ask(
+            self.token,
+            "call_service",
+            must_succeed=False,
+            domain=domain,
+            service=name,
+            service_data=data,
+            return_response=True,
+        )
+        if not answer["success"]:
+            return {"error": answer["error"]}
+        response: dict[str, Any] = answer["result"]["response"]
+        return response
 
     async def delete(self, device: dict[str, Any]) -> None:
         """Delete a device as a user does."""
@@ -151,7 +196,9 @@ class HomeAssistant:
         """Send one command over a WebSocket and return its result."""
         return (await self._ask(self.token, command, **data))["result"]
 
-    async def _ask(self, token: str, command: str, **data: Any) -> dict[str, Any]:
+    async def _ask(
+        self, token: str, command: str, *, must_succeed: bool = True, **data: Any
+    ) -> dict[str, Any]:
         assert self._session is not None
         async with self._session.ws_connect(f"{self.url}/api/websocket") as socket:
             await socket.receive_json()
@@ -159,7 +206,7 @@ class HomeAssistant:
             assert (await socket.receive_json())["type"] == "auth_ok"
             await socket.send_json({"id": 1, "type": command, **data})
             answer: dict[str, Any] = await socket.receive_json()
-            assert answer["success"], answer
+            assert answer["success"] or not must_succeed, answer
             return answer
 
     async def _answers(self) -> bool:

@@ -5,21 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from real_hass import HomeAssistant
-from real_programs import Bridge, Broker, Simulator, chiplink, free_port
+from real_programs import ROOT, Bridge, Broker, Simulator, chiplink, free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 class House:
-    """An async context manager around the programs."""
+    """An async context manager around the programs; `integration` installs ours."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, integration: bool = False) -> None:
         self.folder = folder
         self.broker = Broker(folder, free_port())
         self.sim = Simulator(folder)
         self.bridge = Bridge(folder, self.broker.url, self.sim.port)
         self.hass = HomeAssistant(folder, free_port(), self.broker.port)
+        if integration:
+            self.hass.install(ROOT / "custom_components/chiplink")
 
     async def __aenter__(self) -> Self:
         try:

@@ -127,18 +127,21 @@ class Broker(Program):
 
 
 class Simulator(Program):
-    """A simulated CH9329 with its computer, told by the lines it logs."""
+    """A simulated chip with what is behind it, told by the lines it logs."""
 
-    def __init__(self, folder: Path) -> None:
-        self.port = folder / "kvm"
+    def __init__(self, folder: Path, chip: str = "ch9329", device: str = "kvm") -> None:
+        self.port = folder / device
+        self._chip = chip
         self._folder = folder
         self.fault: list[str] = []
-        super().__init__("sim", [], folder)
+        self.options: list[str] = []
+        super().__init__(f"sim-{device}", [], folder)
 
     def start(self) -> None:
-        options = [item for fault in self.fault for item in ("--fault", fault)]
+        faults = [item for fault in self.fault for item in ("--fault", fault)]
         self._command = [
-            *CHIPLINK, "sim", "ch9329", "--link", str(self.port), "--log", "json", *options,
+            *CHIPLINK, "sim", self._chip, "--link", str(self.port), "--log", "json",
+            *faults, *self.options,
         ]  # fmt: skip
         super().start()
 
@@ -170,6 +173,7 @@ class Bridge(Program):
         self.config = folder / "chiplink.toml"
         self.name = "Desk"
         self.device = "kvm"
+        self.more = ""
         self._url = url
         self._port = port
         state = folder / "state"
@@ -198,6 +202,7 @@ chip = "ch9329"
 port = "serial://{self._port}?baud=9600"
 name = "{self.name}"
 armed = "always"
+{self.more}
 """
         )
         super().start()

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
+import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import PropertyMock, patch
 
 import pytest
+from fake_broker import Bridge, Broker
+from fake_home import Home
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import async_fire_mqtt_message
+from said import SAID
+
+sys.path.insert(0, str(Path(__file__).parents[3]))
+import custom_components  # noqa: F401 - before Home Assistant's tests bring their own
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from homeassistant.core import HomeAssistant, State
-
-SAID: dict[str, Any] = json.loads(Path(os.environ["CHIPLINK_HA_PAYLOADS"]).read_text("utf-8"))
 
 
 class House:
@@ -85,6 +89,47 @@ class House:
 @pytest.fixture
 async def house(hass: HomeAssistant, mqtt_mock: Any) -> House:
     return House(hass, mqtt_mock)
+
+
+@pytest.fixture
+def quick() -> Iterator[None]:
+    """Let Home Assistant's MQTT not gather subscriptions for a while."""
+    client = "homeassistant.components.mqtt.client"
+    names = ("INITIAL_SUBSCRIBE_COOLDOWN", "SUBSCRIBE_COOLDOWN", "UNSUBSCRIBE_COOLDOWN")
+    with ExitStack() as stack:
+        for name in (*names, "DISCOVERY_COOLDOWN"):
+            stack.enter_context(patch(f"{client}.{name}", 0.0))
+        yield
+
+
+@pytest.fixture
+async def broker(
+    hass: HomeAssistant,
+    mqtt_client_mock: Any,
+    mock_hass_config: None,
+    quick: None,
+    enable_custom_integrations: None,
+) -> Broker:
+    """A broker that Home Assistant is connected to."""
+    broker = Broker(hass, mqtt_client_mock)
+    await broker.connect()
+    return broker
+
+
+@pytest.fixture
+def bridge(broker: Broker) -> Bridge:
+    """A bridge that has told the broker what it has."""
+    bridge = Bridge(broker)
+    bridge.start()
+    return bridge
+
+
+@pytest.fixture
+async def home(hass: HomeAssistant, broker: Broker, bridge: Bridge) -> Home:
+    """Home Assistant with the bridge set up."""
+    home = Home(hass, broker, bridge)
+    await home.set_up()
+    return home
 
 
 @pytest.fixture
