@@ -38,6 +38,7 @@ from chiplink.exceptions import LocalMisuseError, OfflineError, UsageError
 from chiplink.model import Availability, CommandRequest, DeviceEvent, StateUpdate
 from chiplink.ports import make_port
 from chiplink.protocol.at_common import define_context, enter_pin
+from chiplink.protocol.at_text import quote
 from chiplink.protocol.ch392_commands import set_baudrate, set_mask_addr
 from chiplink.protocol.ch392_profile import PROFILES
 from chiplink.state import StateFile, default_folder
@@ -359,6 +360,8 @@ def _modem(  # noqa: PLR0913 - as many as the configuration has
         if value not in known:
             raise UsageError(f"{value!r} is unknown{nearest(value, [str(each) for each in known])}")
     define_context(apn)
+    for text in (user, password):
+        quote(text)
     if pin:
         enter_pin(pin)
     settings = ModemSettings(

@@ -11,6 +11,7 @@ from driver_modem import DEADLINE, EVERY, ModemBench, bench
 from test_modem_sockets import closed, connected, ended, received, sent, serving
 
 from chiplink.driver.modem_row import Remedy, remedy_for
+from chiplink.driver.sockets import KeepAlive
 from chiplink.exceptions import (
     BadPayloadError,
     ChipError,
@@ -288,3 +289,8 @@ async def test_what_helps_is_tried_in_turn_and_nothing_is_detached() -> None:
         "AT+CFUN=1,1",
     ]
     assert "AT+CGATT=0" not in lines
+
+
+async def test_a_keep_alive_that_the_modem_cannot_have_is_told() -> None:
+    async with bench("sim800", ready=False, keep_alive=KeepAlive(5, 1, 1)) as at:
+        await at.until(lambda: "an idle time is 30 to 7200" in str(at.states.get("last_error")))

@@ -48,3 +48,9 @@ def test_what_is_left_out(chip: str, pieces: list[tuple[Direction, bytes]]) -> N
     assert "redacted" in said
     assert "SECRET" not in said
     assert "460001234567890" not in said
+
+
+@EVERY_CHIP
+def test_how_the_card_is(chip: str) -> None:
+    said = told(chip, (OUT, b"AT+CPIN?\r"), (IN, b"\r\n+CPIN: SIM PIN\r\n\r\nOK\r\n"))
+    assert "+CPIN: SIM PIN" in said

@@ -7,7 +7,13 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from chiplink.driver.modem_row import Remedy
-from chiplink.exceptions import ChipError, CommandError, ProbeError
+from chiplink.exceptions import (
+    BadPayloadError,
+    ChipError,
+    CommandError,
+    ProbeError,
+    UsageError,
+)
 from chiplink.protocol.at_common import functionality
 from chiplink.protocol.at_errors import error_words, is_harmless
 
@@ -33,7 +39,10 @@ async def bring_up(line: Line, model: Model, bearing: Bearing) -> str:
     Raises CommandError.
     """
     for step in model.up:
-        command = step.build(bearing)
+        try:
+            command = step.build(bearing)
+        except UsageError as error:
+            raise BadPayloadError(str(error)) from None
         if command is not None:
             await _take(line, step, command)
     return await read_address(line, model)

@@ -24,7 +24,8 @@ _PLAIN = re.compile(
 _SHOWN = frozenset({AtKind.FINAL, AtKind.URC, AtKind.PROMPT})
 _LINES = frozenset({AtKind.LINE, AtKind.ECHO, AtKind.HEAD, AtKind.SENDER})
 _SECRET = frozenset(name.encode() for name in SECRETS)
-_IDENTITIES = frozenset({b"CIMI", b"CCID", b"ICCID", b"CNUM", b"CGSN"})
+_HIDDEN = (_SECRET - {b"CPIN"}) | {b"CGSN"}
+"""Names whose answers are left out; CPIN's says only how the card is."""
 
 
 class ModemWords:
@@ -80,5 +81,5 @@ def _is_harmless(data: bytes) -> bool:
         match = _COMMAND.fullmatch(data + b"\r")
         return match is not None and (match[1] or b"").upper() not in _SECRET
     if match := _LINE.match(data):
-        return (match[1] or b"") not in _SECRET | _IDENTITIES
+        return (match[1] or b"") not in _HIDDEN
     return bool(_PLAIN.match(data) or KNOWN.match(data.decode("latin-1")))
