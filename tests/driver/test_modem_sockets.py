@@ -425,6 +425,17 @@ async def test_cancelled_it_leaves_nothing_open(chip: str) -> None:
             await wait_for(lambda: not at.stack._links)
 
 
+async def test_a_firmware_without_local_ports() -> None:
+    async with serving() as server, bench("sim800", faults=("error=1,clport",)) as at:
+        socket, _caller = await connected(at, server)
+        await closed(socket)
+        at.sim.faults.switch_on("error=1,clport")
+        with pytest.raises(CommandError):
+            await at.stack.connect(
+                Endpoint(kind=Kind.TCP_CLIENT, host=PEER, port=80, local_port=4000)
+            )
+
+
 @pytest.mark.parametrize("chip", EVERY)
 async def test_before_the_network(chip: str) -> None:
     async with bench(chip, faults=("no-network",), ready=False) as at:

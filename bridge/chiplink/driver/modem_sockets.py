@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from chiplink.driver.sockets import Chunk, Kind, Level, check_datagram
 from chiplink.exceptions import (
     BadPayloadError,
+    ChipError,
     ClosedError,
     CommandError,
     OfflineError,
@@ -92,8 +93,13 @@ class ModemSocket:
 
     async def open(self) -> None:
         """Connect; raises CommandError."""
+        needed = self.endpoint.local_port or self.endpoint.kind is Kind.UDP_SERVER
         for command in self._model.prepare(self._link, self.endpoint):
-            await self._line.ask(command)
+            try:
+                await self._line.ask(command)
+            except ChipError:
+                if needed:  # else it only takes back what was set before, if anything was
+                    raise
         outcome = await self._line.outcome(self._model.connect(self._link, self.endpoint))
         if not outcome.ok:
             raise self._model.connect_error(outcome)
