@@ -7,14 +7,12 @@ import contextlib
 import logging
 import signal
 import sys
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from chiplink import logs
 from chiplink.config import load_config
-from chiplink.devices import chip_of, make_device
-from chiplink.driver.ch9329 import Ch9329Settings
+from chiplink.devices import make_device, with_secrets
 from chiplink.exceptions import ConfigError, LocalMisuseError
 from chiplink.metrics import Metrics
 from chiplink.mqtt.descriptor import descriptor
@@ -43,15 +41,13 @@ def make_devices(config: Config, state: StateFile, hub: TraceHub) -> list[Device
 
 
 def _make_device(device: DeviceConfig, config: Config, state: StateFile, hub: TraceHub) -> Device:
-    settings = device.settings
-    if isinstance(settings, Ch9329Settings):
-        settings = replace(settings, secrets=config.secrets)
+    settings = with_secrets(device.settings, config.secrets)
     return make_device(
         settings,
         device.port,
         device.port_text,
         state.section(settings.id),
-        hub.tap(settings.id, chip_of(settings)),
+        hub.tap(settings.id, settings.chip),
     )
 
 

@@ -187,7 +187,7 @@ def test_the_example_without_its_comment_signs_is_one_too(tmp_path: Path) -> Non
     text = (INSTALL / "chiplink.toml.example").read_text()
     text = re.sub(r"(?m)^#(?=[\[a-z])", "", text).replace("/etc/chiplink", str(tmp_path))
     text = text.replace("mqtt://127.0.0.1", "mqtts://bridge@broker.local")
-    for name, secret in {"mqtt_password": "x", "desk_password": "x", "pin": "1234"}.items():
+    for name, secret in (("mqtt_password", "x"), ("desk_password", "x"), ("pin", "1234")):
         (tmp_path / name).write_text(secret)
         (tmp_path / name).chmod(0o600)
     config = check_config(tomllib.loads(text))

@@ -15,7 +15,7 @@ import msgspec
 
 from chiplink.cli.printable import printable
 from chiplink.config import DEFAULT_PATH
-from chiplink.devices import Settings, make_device
+from chiplink.devices import make_device
 from chiplink.doctor.tables_file import read_tables, table_of
 from chiplink.driver.arming import ArmedMode
 from chiplink.driver.ch392 import Ch392Settings
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Coroutine
 
+    from chiplink.devices import Settings
     from chiplink.driver.device import Emission
     from chiplink.transport.url import PortUrl
 

@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from chiplink.config.ch392 import read_ch392
-from chiplink.config.ch9329 import read_ch9329
-from chiplink.config.modem import read_modem
 from chiplink.config.names import check_name
 from chiplink.mqtt.descriptor import MAX_DEVICES
 from chiplink.tables import key_path, nearest, read_table
@@ -29,14 +26,33 @@ class AnyTable(msgspec.Struct, frozen=True):
     port: str
 
 
-READERS: dict[str, Reader] = {
-    "ch9329": read_ch9329,
-    "ch392": read_ch392,
-    "sim7028": read_modem,
-    "gseries": read_modem,
-    "sim800": read_modem,
+# A chip's settings come with its driver: what is not configured costs no memory.
+def _ch9329() -> Reader:
+    from chiplink.config.ch9329 import read_ch9329  # noqa: PLC0415
+
+    return read_ch9329
+
+
+def _ch392() -> Reader:
+    from chiplink.config.ch392 import read_ch392  # noqa: PLC0415
+
+    return read_ch392
+
+
+def _modem() -> Reader:
+    from chiplink.config.modem import read_modem  # noqa: PLC0415
+
+    return read_modem
+
+
+READERS: dict[str, Callable[[], Reader]] = {
+    "ch9329": _ch9329,
+    "ch392": _ch392,
+    "sim7028": _modem,
+    "gseries": _modem,
+    "sim800": _modem,
 }
-"""For each chip, what reads its table."""
+"""For each chip, what brings the reader of its table."""
 
 
 def read_devices(
@@ -69,7 +85,7 @@ def _device(
     path = key_path("device", name)
     chip = table.get("chip") if isinstance(table, dict) else None
     if isinstance(chip, str) and chip in READERS:
-        return READERS[chip](name, table, broker, problems)
+        return READERS[chip]()(name, table, broker, problems)
     if isinstance(chip, str):
         problems.append(f"{path}.chip: unknown chip {chip!r}{nearest(chip, list(READERS))}")
         return None

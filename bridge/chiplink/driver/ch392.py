@@ -74,6 +74,7 @@ class Ch392Settings:
     """`[device.NAME]` of the configuration, checked; `sockets` counts where there are no links."""
 
     id: str
+    chip: str = "ch392"
     title: str = ""
     profile: Profile = DEFAULT
     dhcp: bool = True

@@ -55,6 +55,7 @@ class Ch9329Settings:
     """`[device.NAME]` of the configuration, checked."""
 
     id: str
+    chip: str = "ch9329"
     title: str = ""
     layout: str = "us"
     armed: ArmedMode = ArmedMode.MANUAL

@@ -5,10 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from chiplink.redaction.ch392 import Ch392Words
-from chiplink.redaction.ch9329 import Ch9329Words
-from chiplink.redaction.modem import ModemWords
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -22,11 +18,30 @@ class Words(Protocol):
         """Return a line for each frame that `data` completes, with whether it is good."""
 
 
+# Most daemons are never asked for a trace: until then its words cost no memory.
+def _ch9329() -> Words:
+    from chiplink.redaction.ch9329 import Ch9329Words  # noqa: PLC0415
+
+    return Ch9329Words()
+
+
+def _ch392() -> Words:
+    from chiplink.redaction.ch392 import Ch392Words  # noqa: PLC0415
+
+    return Ch392Words()
+
+
+def _modem(model: str) -> Words:
+    from chiplink.redaction.modem import ModemWords  # noqa: PLC0415
+
+    return ModemWords(model)
+
+
 READERS: dict[str, Callable[[], Words]] = {
-    "ch9329": Ch9329Words,
-    "ch392": Ch392Words,
-    "sim7028": partial(ModemWords, "sim7028"),
-    "gseries": partial(ModemWords, "gseries"),
-    "sim800": partial(ModemWords, "sim800"),
+    "ch9329": _ch9329,
+    "ch392": _ch392,
+    "sim7028": partial(_modem, "sim7028"),
+    "gseries": partial(_modem, "gseries"),
+    "sim800": partial(_modem, "sim800"),
 }
 """For each chip, what turns its line into words."""
