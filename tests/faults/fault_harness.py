@@ -8,18 +8,21 @@ written by hand. Done means exactly that, anything else a beginning of it: nothi
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import random
 import re
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 from chiplink.exceptions import Code
 from chiplink.model import Phase
 from chiplink.sim.events import FrameReceived, Replied
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from chiplink.model import CommandValue, Result
     from chiplink.sim.events import Event
@@ -27,8 +30,18 @@ if TYPE_CHECKING:
 
 Command = tuple[str, "CommandValue"]
 
-TRUTHFUL = {Code.UNKNOWN, Code.CHIP_ERROR, Code.OFFLINE, Code.TIMEOUT, Code.CANCELLED}
+TRUTHFUL = {
+    Code.UNKNOWN,
+    Code.CHIP_ERROR,
+    Code.OFFLINE,
+    Code.TIMEOUT,
+    Code.CANCELLED,
+    Code.CLOSED,
+}
 """What a command on a bad line may end with: the rest would blame something else."""
+
+NOTHING_DONE = {Code.OFFLINE, Code.CLOSED}
+"""These say that it has had no effect."""
 
 SETTLING = 12.0
 """Seconds of virtual time in which a device whose line works again puts all in order: it
@@ -58,7 +71,7 @@ class Moment:
     count: int
 
     def __str__(self) -> str:
-        return f"{'command' if self.kind is FrameReceived else 'answer'} {self.count}"
+        return f"{'answer' if self.kind is Replied else 'command'} {self.count}"
 
 
 def command(count: int) -> Moment:
@@ -77,7 +90,9 @@ class FaultCase:
 
     `torn` is the beginning of a frame that stands in the chip's buffer. `lasts` is in seconds
     of virtual time, else the fault ends after the operation has. `gaps` allows an effect with
-    holes: what the chip acknowledged went to nobody. Faults of `seeds` are played with each.
+    holes: what the chip acknowledged went to nobody. `garbles`: the chip may take other bytes
+    for data, and then the operation must fail and its connection end. Faults of `seeds` are
+    played with each.
     """
 
     faults: tuple[str, ...]
@@ -86,6 +101,7 @@ class FaultCase:
     torn: str = ""
     lasts: float | None = None
     gaps: bool = False
+    garbles: bool = False
     seeds: tuple[int, ...] = (0,)
 
     @property
@@ -106,9 +122,13 @@ class FaultCase:
 class Operation:
     """A command, or `waits` for a while; `before` is done on a good line first.
 
+    `act` is what the far side does at the beginning, `undo` the command that brings back what
+    it needs. `broken` tells, as often as it grows, of a failure that was made known: then a
+    beginning of the effect is enough, although nothing was commanded.
+
     `effect` tells from the bench what became of it. `repeatable`: sent twice it does what it
-    does once. `leaves` says that it leaves something down when it is done. `loose` takes out
-    of an effect what a failure may add to it.
+    does once. `leaves` says that it leaves something down when it is done, `absent` that the
+    chip is away meanwhile. `loose` takes out of an effect what a failure may add to it.
     """
 
     name: str
@@ -116,10 +136,14 @@ class Operation:
     expected: tuple[object, ...] = ()
     command: Command | None = None
     before: tuple[Command, ...] = ()
+    act: Callable[[Bench], None] | None = None
+    undo: Command | None = None
+    broken: Callable[[Bench], int] | None = None
     waits: float = 0.0
     connects: bool = False
     repeatable: bool = True
     leaves: bool = False
+    absent: bool = False
     loose: Callable[[tuple[object, ...]], tuple[object, ...]] = tuple
 
     def __str__(self) -> str:
@@ -130,8 +154,8 @@ class Operation:
 class ChipCase:
     """A chip: `build(seed)` makes a bench of it, `at_rest` says that nothing is pressed.
 
-    `afterwards` is the command that must work in the end, `proof` its effect; `tidy` is what
-    lets go of what an operation left. `said` checks more of a result, and returns a complaint.
+    `afterwards` is the command that must work in the end, and `proof` what else must; `tidy` is
+    what lets go of what an operation left. `said` checks more of a result, and returns a complaint.
     `stops` are the commands that stop what runs, `again` those that undo them.
     """
 
@@ -147,6 +171,7 @@ class ChipCase:
     moments: tuple[Moment, ...]
     stops: tuple[Command, ...] = ()
     again: tuple[Command, ...] = ()
+    proof: Callable[[Bench], Awaitable[None]] | None = None
 
 
 class Trial:
@@ -167,12 +192,15 @@ class Trial:
                 assert (await bench.do(key, value)).phase is Phase.DONE
             await asyncio.sleep(1)
         self._at, self._before = len(bench.seen), operation.effect(bench)
+        self._breaks = operation.broken(bench) if operation.broken else 0
         self._written = len(bench.port.written)
         self._spoil()
         result = await self._operate()
         if self.fault.demand is Demand.OFFLINE:
             await bench.until(lambda: not bench.online, GIVEN_UP)
         self._mend()
+        if operation.undo is not None:
+            assert (await bench.do(*operation.undo)).phase is Phase.DONE
         await asyncio.sleep(SETTLING)
         await bench.until(self._ready, BACK)
         self._check(result)
@@ -213,6 +241,8 @@ class Trial:
         bench, operation = self.bench, self.operation
         if operation.connects:
             bench.start()
+        if operation.act is not None:
+            operation.act(bench)
         if operation.command is not None:
             number = bench.request(*operation.command)
             result = await bench.ending(number)
@@ -230,7 +260,9 @@ class Trial:
             return
         operation = self.operation
         effect = operation.effect(self.bench)[len(self._before) :]
-        if (result is None or result.phase is Phase.DONE) and not self.fault.gaps:
+        if self._is_garbled(result):
+            return
+        if self._is_whole(result) and not self.fault.gaps:
             assert effect == operation.expected, f"said to be done, but {effect}"
             return
         part, whole = operation.loose(effect), operation.loose(operation.expected)
@@ -240,15 +272,31 @@ class Trial:
             assert part == whole[: len(part)], f"{result}: {effect}"
         if result is not None and result.phase is Phase.FAILED:
             assert result.error in TRUTHFUL, result
-            assert result.error is not Code.OFFLINE or effect == (), f"offline, but {effect}"
+            done = result.error in NOTHING_DONE and effect != ()
+            assert not done, f"{result.error}, but {effect}"
             problem = "" if self.fault.away else self.chip.said(self.bench, operation, result)
             assert not problem, problem
+
+    def _is_garbled(self, result: Result | None) -> bool:
+        """Whether a connection took other bytes for its own, and was ended for it."""
+        operation = self.operation
+        if not self.fault.garbles or result is None or result.phase is Phase.DONE:
+            return False
+        assert result.error not in NOTHING_DONE, result
+        return operation.broken is None or operation.broken(self.bench) > self._breaks
+
+    def _is_whole(self, result: Result | None) -> bool:
+        """Whether the effect must be all that was expected."""
+        if result is not None:
+            return result.phase is Phase.DONE
+        broken = self.operation.broken
+        return broken is None or broken(self.bench) == self._breaks
 
     def _check_demand(self, result: Result | None) -> None:
         demand, bench = self.fault.demand, self.bench
         if demand is Demand.DONE or (demand is Demand.REPEATED and self.operation.repeatable):
             assert result is None or result.phase is Phase.DONE, result
-        if demand is Demand.DONE:
+        if demand is Demand.DONE and not self.operation.absent:
             assert False not in bench.said.online, "it was called offline"
         if result is not None and result.phase is Phase.DONE:
             assert bench.value("last_error") == ""
@@ -271,6 +319,8 @@ class Trial:
         assert (await bench.do(*self.chip.tidy)).phase is Phase.DONE
         assert self.chip.at_rest(bench)
         await works(bench, after)
+        if self.chip.proof is not None:
+            await self.chip.proof(bench)
         assert self.chip.at_rest(bench)
 
 
@@ -280,6 +330,7 @@ async def works(bench: Bench, operation: Operation) -> None:
     assert operation.command is not None
     result = await bench.do(*operation.command)
     assert result.phase is Phase.DONE, result
+    await asyncio.sleep(operation.waits)
     assert operation.effect(bench)[len(before) :] == operation.expected
 
 
@@ -347,6 +398,15 @@ def at_moment(bench: Bench, moment: Moment, action: Callable[[], None]) -> Calla
             end()
 
     return stop
+
+
+@contextlib.contextmanager
+def repeatable(seed: int) -> Iterator[None]:
+    """Let chance be the same each time."""
+    random.seed(seed)
+    chance = random.Random(seed)  # noqa: S311 - that is what it is for
+    with mock.patch("secrets.randbelow", chance.randrange):
+        yield
 
 
 def _nothing() -> None:
