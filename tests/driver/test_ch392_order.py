@@ -123,11 +123,11 @@ class _Crowd:
 NAMES = ("plc", "two", "srv", "udp")
 
 
-@pytest.mark.parametrize("wired", [True, False], ids=["INT", "polled"])
+@pytest.mark.parametrize("way", [{}, {"wired": False}, {"spi": True}], ids=["INT", "polled", "SPI"])
 @pytest.mark.parametrize("seed", range(3))
 @virtual
-async def test_everybody_at_once(seed: int, wired: bool) -> None:  # noqa: FBT001
-    bench = Ch392Bench(CLIENT, replace(CLIENT, id="two"), SERVER_LINK, UDP, wired=wired)
+async def test_everybody_at_once(seed: int, way: dict[str, bool]) -> None:
+    bench = Ch392Bench(CLIENT, replace(CLIENT, id="two"), SERVER_LINK, UDP, **way)
     crowd = _Crowd(bench, seed)
     async with bench.running():
         await crowd.be_there(30)

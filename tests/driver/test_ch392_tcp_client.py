@@ -48,11 +48,11 @@ async def _connected(bench: PaperBench) -> None:
     await bench.opened("plc")
 
 
-@BOTH_WAYS
+@pytest.mark.parametrize("way", [{}, {"wired": False}, {"spi": True}], ids=["INT", "polled", "SPI"])
 @pytest.mark.parametrize("pieces", [1, 700, 4000, 64 * 1024])
 @virtual
-async def test_an_echo_is_exact(pieces: int, wired: bool) -> None:  # noqa: FBT001
-    bench = Ch392Bench(CLIENT, wired=wired)
+async def test_an_echo_is_exact(pieces: int, way: dict[str, bool]) -> None:
+    bench = Ch392Bench(CLIENT, **way)
     service = bench.listen()
     data = _random(200_000 if pieces > 1 else 300)
     async with bench.running():

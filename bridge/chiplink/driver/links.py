@@ -120,6 +120,7 @@ class Link:
         self._attempts: asyncio.Task[None] | None = None
         self._phase: LinkPhase | None = None
         self._delay = FIRST_DELAY
+        self._opened_at = float("inf")
         self._sockets: dict[str, Socket] = {}
         self._closed = asyncio.Event()
 
@@ -153,7 +154,7 @@ class Link:
             await self._wait_for_network()
             self._tell(LinkPhase.CONNECTING)
             loop = asyncio.get_running_loop()
-            begun = loop.time()
+            self._opened_at = float("inf")
             try:
                 await self._open()
             except CommandError as error:
@@ -161,7 +162,7 @@ class Link:
             except Exception:  # noqa: BLE001 - the next attempt may do better
                 _LOG.exception("%s failed", self._name)
                 self._failed("a defect of chiplink; see its log")
-            if loop.time() - begun > STEADY:
+            if loop.time() - self._opened_at > STEADY:
                 self._delay = FIRST_DELAY
             self._info.counters["reconnects"] += 1
             self._tell(LinkPhase.BACKOFF)
@@ -345,6 +346,7 @@ class Link:
 
     def _opened(self, phase: LinkPhase) -> None:
         self._info.last_error = ""
+        self._opened_at = min(self._opened_at, asyncio.get_running_loop().time())
         self._tell(phase)
 
     def _failed(self, reason: str) -> None:
