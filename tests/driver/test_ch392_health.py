@@ -9,6 +9,7 @@ import pytest
 
 from chiplink.exceptions import ChipError, Code, UsageError
 from chiplink.model import Phase
+from chiplink.sim.ch392 import SERVER
 from chiplink.sim.ch392_events import ChipStarted
 from driver.ch392_bench import CLIENT, STATIC, UDP, Ch392Bench, PaperBench
 from driver.ch392_paper import CONNECT, ESTABLISHED, RECV
@@ -163,6 +164,41 @@ async def test_a_silent_reset_is_found(settings: dict[str, object], baud: int) -
         await bench.until(lambda: bench.online, within=10)
         await bench.opened("plc")
         await _works(bench)
+
+
+@pytest.mark.parametrize("way", [{"baud": 9600}, {"spi": True}], ids=["UART", "SPI"])
+@pytest.mark.parametrize("cable", [True, False])
+@virtual
+async def test_a_silent_reset_before_there_is_an_address(
+    cable: bool,  # noqa: FBT001
+    way: dict[str, object],
+) -> None:
+    bench = Ch392Bench(CLIENT, lease=None, **way)
+    bench.listen()
+    if not cable:
+        bench.sim.unplug_cable()
+    async with bench.running():
+        await asyncio.sleep(20)
+        bench.sim.faults.switch_on("silent-reset")
+        await asyncio.sleep(20)
+        bench.sim.plug_cable()
+        bench.sim.set_dhcp_server(SERVER)
+        await bench.opened("plc")
+        assert bench.online
+        assert False not in bench.said.online[1:]
+        await _works(bench)
+
+
+@virtual
+async def test_without_a_cable_it_is_initialised_now_and_then() -> None:
+    bench = Ch392Bench(CLIENT)
+    bench.sim.unplug_cable()
+    async with bench.running():
+        await asyncio.sleep(600)
+        assert 8 <= len(bench.commands(0x27)) <= 11
+        assert bench.said.online == [True]
+        states = [state.value for state in bench.said.states if state.key == "cable"]
+        assert states == [False]
 
 
 @virtual

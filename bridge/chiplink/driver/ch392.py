@@ -54,6 +54,10 @@ _LOG = logging.getLogger(__name__)
 RESET_DEADLINE = 15.0
 """Seconds in which `reset` must have brought the chip back."""
 
+REFRESH = 60.0
+"""Seconds without a cable and an address after which the chip is initialised again: one that
+was reset without a word looks just so."""
+
 MAC_PAUSE = 0.1
 """Seconds that writing the MAC address into the EEPROM takes (section 5.5)."""
 
@@ -111,6 +115,7 @@ class Ch392:
         self._phy = Phy.DISCONNECTED
         self._bound = False
         self._failed = False
+        self._refresh_at = 0.0
         self._asking: asyncio.Task[None] | None = None
         self.stack = Ch392Stack(self._layout, frozenset(link.local_port for link in settings.links))
         self._links = Links(settings.id, settings.links, self.stack)
@@ -215,10 +220,7 @@ class Ch392:
 
     async def _begin(self, chip: Ch392Chip) -> None:
         identity = await identify(chip)
-        several = any(
-            link.kind is Kind.TCP_SERVER and link.peers > 1 for link in self._settings.links
-        )
-        await initialise(chip, self._layout, self._settings.address, several_peers=several)
+        await self._initialise(chip)
         self._introduce(identity)
         pool = self.stack.attach(chip)
         self._phy, self._bound, self._failed = Phy.DISCONNECTED, False, False
@@ -228,6 +230,13 @@ class Ch392:
         self._serving = asyncio.create_task(self._serve(chip, self._watch))
         self._supervisor.connected()
         self._connected.set()
+
+    async def _initialise(self, chip: Ch392Chip) -> None:
+        several = any(
+            link.kind is Kind.TCP_SERVER and link.peers > 1 for link in self._settings.links
+        )
+        await initialise(chip, self._layout, self._settings.address, several_peers=several)
+        self._refresh_at = asyncio.get_running_loop().time() + REFRESH
 
     async def _serve(self, chip: Ch392Chip, watch: Watch) -> None:
         """Watch until the chip is given up; a defect gives it up, too."""
@@ -266,6 +275,17 @@ class Ch392:
         self._publish("phy", PHY_WORDS[phy])
         self._publish("cable", phy.connected)
         self._judge()
+
+    async def without_cable(self) -> None:
+        """Initialise the chip now and then: nothing is open, and before INIT it sees no cable.
+
+        One that has an address is not suspected: a reset takes it.
+        """
+        if self._chip is None or self._bound or self._settings.address is not None:
+            return
+        if asyncio.get_running_loop().time() > self._refresh_at:
+            self._counters["refreshed"] += 1
+            await self._initialise(self._chip)
 
     def address(self, dhcp: Dhcp | None, info: IpInfo) -> None:
         """The chip's addresses; one that is gone without a word means a reset."""

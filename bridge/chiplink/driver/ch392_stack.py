@@ -19,6 +19,7 @@ from chiplink.exceptions import (
 )
 from chiplink.protocol.ch392 import KEEP_ALIVE_IDLE, KEEP_ALIVE_INTERVAL
 from chiplink.protocol.ch392_commands import keep_alive
+from chiplink.protocol.ch392_profile import ServerMode
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -103,7 +104,8 @@ class Ch392Stack:
         if not 1 <= endpoint.peers <= MAX_PEERS:
             raise BadPayloadError(f"a server takes 1 to {MAX_PEERS} peers, not {endpoint.peers}")
         pool = self._attached()
-        wanted = endpoint.peers + 1 if endpoint.peers > 1 else 1
+        listens_apart = pool.chip.profile.server_mode is ServerMode.SPARE
+        wanted = endpoint.peers + (endpoint.peers > 1 or listens_apart)
         if endpoint.owner:
             wanted = max(wanted, pool.available(endpoint.owner))
         leases = self._lease(endpoint, wanted, tcp=True)

@@ -77,6 +77,9 @@ class News(Protocol):
     def unreachable(self, what: Unreachable) -> None:
         """A packet could not be delivered."""
 
+    async def without_cable(self) -> None:
+        """The PHY was found disconnected; raises CommandError."""
+
 
 class Watch:
     """Reads interrupts of an attached chip until cancelled or the chip is given up."""
@@ -256,6 +259,8 @@ class Watch:
             phy = read_phy(reply)
             if phy is not None:
                 self._news.phy(phy)
+                if not phy.connected:
+                    await self._news.without_cable()
                 return
             self._chip.counters["phy_nonsense"] += 1
             await asyncio.sleep(PHY_PAUSE)

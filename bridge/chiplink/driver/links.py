@@ -233,7 +233,8 @@ class Link:
             else:
                 await self._read_datagrams(socket)
         finally:
-            del self._sockets[name]
+            if self._sockets.get(name) is socket:  # a caller may be back from the same port
+                del self._sockets[name]
             self._note_peers()
             await _bounded(socket.close())
 
