@@ -250,16 +250,21 @@ class Ch392:
 
     async def _finish(self, chip: Ch392Chip) -> None:
         reason = str(chip.dead.result()) if chip.dead.done() else "chiplink is stopping"
-        if self._chip is chip:
-            self._chip = self._watch = None
-            self._connected.clear()
-            tasks = {self._serving} if self._asking is None else {self._serving, self._asking}
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-        self.stack.detach(reason)
-        chip.die(ClosedError(reason))
-        await chip.bus.close()
+        try:
+            if self._chip is chip:
+                self._chip = self._watch = None
+                self._connected.clear()
+                await self._end_tasks()
+        finally:  # the program may end while a lost chip is being given up
+            self.stack.detach(reason)
+            chip.die(ClosedError(reason))
+            await chip.bus.close()
+
+    async def _end_tasks(self) -> None:
+        tasks = {self._serving} if self._asking is None else {self._serving, self._asking}
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
     def _stray(self) -> None:
         if self._watch is not None:

@@ -124,7 +124,8 @@ class SerialTransport:
         if not self._open:
             return
         self._stop()
-        await self._loop.run_in_executor(None, _close, self._device)
+        # Cancelled before it begins, the executor would leave the device open.
+        await asyncio.shield(self._loop.run_in_executor(None, _close, self._device))
 
     def _queue(self, data: bytes) -> None:
         if len(self._queued) + len(data) > MAX_QUEUED:
