@@ -52,5 +52,60 @@ def typist(terminal: str, count: str) -> None:
     print(open("/proc/self/schedstat").read().split()[0])  # noqa: PTH123, SIM115
 
 
+def stream(link: str, baud: str) -> None:
+    """Be a line that carries bytes without end at its rate, a millisecond's at a time."""
+    import asyncio
+
+    from chiplink.sim import PtyLine
+
+    rate = int(baud)
+
+    class Source:
+        """Begins with the first byte it gets."""
+
+        baud = rate
+
+        def attach(self, send: object) -> None:
+            self._send = send
+
+        def detach(self) -> None:
+            """Nothing more is heard."""
+
+        def receive(self, _data: bytes) -> None:
+            self._loop = asyncio.get_running_loop()
+            self._due = self._loop.time()
+            self._piece()
+
+        def _piece(self) -> None:
+            self._due += rate / 10_000 / (rate / 10)
+            self._send(bytes(rate // 10_000))
+            self._loop.call_at(self._due, self._piece)
+
+    async def serve() -> None:
+        async with PtyLine(Source(), link=link):
+            await asyncio.get_running_loop().create_future()
+
+    asyncio.run(serve())
+
+
+def publisher(terminal: str, baud: str, port: str, size: str) -> None:
+    """Publish what the terminal carries, `size` bytes a message."""
+    import serial
+
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    client.connect("127.0.0.1", int(port))
+    client.loop_start()
+    line = serial.Serial(terminal, int(baud))
+    line.write(b"go")
+    while True:
+        client.publish("bare/rx", line.read(int(size)), 1)
+
+
 if __name__ == "__main__":
-    {"subscriber": subscriber, "memory": memory, "typist": typist}[sys.argv[1]](*sys.argv[2:])
+    {
+        "subscriber": subscriber,
+        "memory": memory,
+        "typist": typist,
+        "stream": stream,
+        "publisher": publisher,
+    }[sys.argv[1]](*sys.argv[2:])

@@ -42,6 +42,20 @@ async def test_the_baud_rate_changes_on_the_port(*, pace: bool) -> None:
             assert await asyncio.to_thread(port.read, 1) == b"\xa8"
 
 
+async def test_a_speed_changed_before_the_port_is_read() -> None:
+    async with board(ready=False) as host, PtyLine(host.sim) as line:
+        with serial.Serial(line.path, 9600, timeout=20) as port:
+            await asyncio.to_thread(port.write, CHECK)
+            assert await asyncio.to_thread(port.read, 1) == b"\xa8"
+            # A busy machine: the program is at its new speed before the simulator has read this.
+            port.write(bytes.fromhex("57 AB 02 00 C2 01"))
+            port.baudrate = 115200
+            assert await asyncio.to_thread(port.read, 1) == b"\0"
+            await asyncio.to_thread(port.write, CHECK)
+            assert await asyncio.to_thread(port.read, 1) == b"\xa8"
+            assert line.garbled == 0
+
+
 async def test_the_old_rate_is_not_understood_any_more() -> None:
     async with board(ready=False) as host, PtyLine(host.sim) as line:
         host.say("02 00 C2 01")

@@ -23,7 +23,7 @@ async def run_tour(stage: Stage) -> bool:
         try:
             seen = await step(stage)
         except (ChiplinkError, OSError) as error:
-            print(f"FAILED  {name}: {error or 'not in time'}", flush=True)
+            print(f"FAILED  {name}: {str(error) or 'not in time'}", flush=True)
         else:
             held += 1
             ms = int((time.monotonic() - begin) * 1000)

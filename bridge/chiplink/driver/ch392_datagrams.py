@@ -103,6 +103,8 @@ class DatagramSocket:
     async def send(self, data: bytes, peer: str = "", *, confirm: bool = True) -> Level:
         """Send one datagram; `sent` once the chip says that it went out."""
         check_datagram(self, data)
+        if not data:
+            raise BadPayloadError("the chip cannot send an empty datagram")
         before = self._addressed(peer)
         try:
             await self._socket.wait_free()

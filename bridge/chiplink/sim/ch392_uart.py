@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from . import ch392_codes as codes
 from .ch392_events import BaudChanged
 from .events import BytesDropped, Replied
+from .line import BITS_A_BYTE
 from .noise import NoisyPath
 
 if TYPE_CHECKING:
@@ -115,14 +116,18 @@ class Uart:
             self._guard = None
 
     def _change_baud(self, baud: int) -> bool:
-        """Run at another rate soon and answer at that rate (5.2)."""
+        """Run at another rate soon and answer at that rate (5.2).
+
+        A host that waits and then changes its own rate counts from when it hands its last byte
+        over; a line without pace has that byte here at once, a real one a byte's time later.
+        """
 
         def change() -> None:
             self._set_baud(baud)
             self._chip.emit(Replied("CMD_SET_BAUDRATE", bytes([codes.SUCCESS])))
             self.say(bytes([codes.SUCCESS]))
 
-        self._chip.later(self._chip.times.baud, change)
+        self._chip.later(self._chip.times.baud + BITS_A_BYTE / self.baud, change)
         return True
 
     def _set_baud(self, baud: int) -> None:

@@ -54,7 +54,8 @@ class PtyLine:
     """A pseudo-terminal between programs and a chip; a context manager that opens and closes it.
 
     A program that has set another speed than the chip's hears and sends garbage, unless
-    check_speed is off. pace makes bytes take their time. link is a path to point at the port.
+    check_speed is off; what it wrote before it changed a right speed was sent at that one.
+    pace makes bytes take their time. link is a path to point at the port.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class PtyLine:
         self._master = self._slave = -1
         self._waiting = bytearray()
         self._reading = False
+        self._last_speed = 0  # the program's when bytes last crossed; 0 once it closed the port
         self._watch: PortWatch | None = None
 
     @property
@@ -147,7 +149,8 @@ class PtyLine:
         """Send bytes of the chip to the program; lost while hung up, bounded if unread."""
         if self._master < 0:
             return
-        data = self._cross(data, self._chip.baud, self.speed)
+        self._last_speed = self.speed
+        data = self._cross(data, self._chip.baud, self._last_speed)
         room = OUT_MAX - self._outward.pending - len(self._waiting)
         self.dropped += max(0, len(data) - room)
         self._send_on(self._outward, data[: max(0, room)])
@@ -177,10 +180,19 @@ class PtyLine:
         self.received += len(data)
         if isinstance(self._chip, TunesItself):
             self._chip.tune(self.speed)
-        self._send_on(self._inward, self._cross(data, self.speed, self._chip.baud))
+        self._send_on(self._inward, self._cross(data, self._sent_at(), self._chip.baud))
         if self._inward.pending > IN_MAX:
             self._loop.remove_reader(self._master)
             self._reading = False
+
+    def _sent_at(self) -> int:
+        """Return the speed of what has just been read.
+
+        A program may have changed its speed between its writing and our reading, as all do that
+        set a chip's rate; nothing tells in what order, so the speed that the chip hears counts.
+        """
+        before, self._last_speed = self._last_speed, self.speed
+        return before if before == self._chip.baud else self._last_speed
 
     def _to_chip(self, data: bytes) -> None:
         self._chip.receive(data)
@@ -209,9 +221,11 @@ class PtyLine:
 
     def _on_closed(self) -> None:
         """Be free for the next program, as a port that nobody has open any more."""
+        self._last_speed = 0
         fcntl.ioctl(self._slave, termios.TIOCNXCL)
 
     def _close(self) -> None:
+        self._last_speed = 0
         os.close(self._master)
         os.close(self._slave)
         self._master = self._slave = -1
