@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import at, cpu, frames, latency, memory, spi
+from tests.bench import at, cpu, frames, latency, memory, modems, spi
 
 BENCHES = {
     "frames": frames.run,
@@ -13,6 +13,7 @@ BENCHES = {
     "cpu": cpu.run,
     "memory": memory.run,
     "spi": spi.run,
+    "modems": modems.run,
 }
 
 
