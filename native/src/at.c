@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-static_assert(sizeof(cl_frame_t) == 16, "Python reads descriptors of 16 bytes");
+static_assert(sizeof(cl_at_frame_t) == 16, "Python reads descriptors of 16 bytes");
 static_assert(offsetof(cl_at_t, buffer) == 0, "an offset counts from the struct too");
 static_assert(CL_AT_BUFFER == 2 * CL_AT_LINE_MAX, "a line reported and a line begun");
 static_assert(CL_AT_DATA_MAX == 2 * CL_AT_SEND_MAX + 1, "each byte escaped, and Ctrl-Z");
@@ -25,7 +25,7 @@ enum {
 
 /* Where frames are written. */
 typedef struct {
-    cl_frame_t *out;
+    cl_at_frame_t *out;
     size_t cap;
     size_t count;
 } list_t;
@@ -49,7 +49,8 @@ typedef struct {
 } cursor_t;
 
 static void add(list_t *list, size_t offset, size_t length, int32_t kind, int32_t status) {
-    list->out[list->count++] = (cl_frame_t){(uint32_t)offset, (uint32_t)length, kind, status};
+    list->out[list->count++] =
+        (cl_at_frame_t){(uint32_t)offset, (uint32_t)(offset + length), kind, status};
 }
 
 static bool begins(const uint8_t *text, size_t len, const char *prefix, size_t size) {
@@ -549,14 +550,14 @@ int cl_at_expect(cl_at_t *self, uint32_t what) {
     return 0;
 }
 
-int cl_at_feed(cl_at_t *self, const uint8_t *data, size_t len, size_t *used, cl_frame_t *out,
+int cl_at_feed(cl_at_t *self, const uint8_t *data, size_t len, size_t *used, cl_at_frame_t *out,
                size_t cap) {
     if (self == NULL || used == NULL || out == NULL || cap < 2 || (data == NULL && len > 0)) {
         return CL_E_ARGUMENT;
     }
     if (self->missing > len && len > 0) { /* the inside of a payload, by the short way */
         self->missing -= (uint32_t)len;
-        *out = (cl_frame_t){0, (uint32_t)len, CL_AT_PAYLOAD, CL_AT_PART};
+        *out = (cl_at_frame_t){0, (uint32_t)len, CL_AT_PAYLOAD, CL_AT_PART};
         *used = len;
         return 1;
     }
@@ -587,7 +588,7 @@ int cl_at_feed(cl_at_t *self, const uint8_t *data, size_t len, size_t *used, cl_
     return (int)list.count;
 }
 
-int cl_at_flush(cl_at_t *self, cl_frame_t *out, size_t cap) {
+int cl_at_flush(cl_at_t *self, cl_at_frame_t *out, size_t cap) {
     if (self == NULL || out == NULL || cap == 0) {
         return CL_E_ARGUMENT;
     }

@@ -34,6 +34,14 @@
 
 /* cdef */
 
+/* A descriptor, 16 bytes: what stands from `start` up to `end`. */
+typedef struct {
+    uint32_t start;
+    uint32_t end;
+    int32_t kind;
+    int32_t status; /* CL_FRAME_ ... */
+} cl_at_frame_t;
+
 #define CL_AT_LINE_MAX 1024 /* bytes of a line with its end; a list of operators is the longest */
 #define CL_AT_PAYLOAD_MAX 4096 /* bytes of a payload; the documents have 1500 and 1460 */
 #define CL_AT_BUFFER 2048      /* bytes of a scanner's own buffer: a line reported, a line begun */
@@ -55,7 +63,7 @@ enum {
     CL_AT_TORN = 10    /* the end of a payload that is not whole, without bytes: BAD_LENGTH */
 };
 
-/* Added to `kind`: `offset` counts in `self->buffer`, not in `data`. */
+/* Added to `kind`: `start` and `end` count in `self->buffer`, not in `data`. */
 #define CL_AT_KEPT 256
 
 /* A status besides CL_FRAME_OK, CL_FRAME_BAD_LENGTH and CL_FRAME_GARBAGE. */
@@ -71,7 +79,7 @@ enum {
 };
 
 /* A scanner. Caller-owned, prepared by cl_at_init; the members are its own. `buffer` comes first:
- * an `offset` with CL_AT_KEPT counts from the struct's address too. */
+ * with CL_AT_KEPT `start` and `end` count from the struct's address too. */
 typedef struct {
     uint8_t buffer[CL_AT_BUFFER];
     uint32_t start;    /* where the line begun stands in `buffer` */
@@ -97,17 +105,17 @@ int cl_at_expect(cl_at_t *self, uint32_t what);
  * `data` may be NULL when `len` is 0.
  *
  * What begins and ends within `data` is a range of it. Only the first descriptor of a call can have
- * CL_AT_KEPT: the end of what an earlier call began. It holds until the next call. Only the last
- * can have the status CL_AT_PART. With fewer than `cap` - 1 descriptors filled all was taken (of up
- * to 2 GiB).
+ * CL_AT_KEPT: the end of what an earlier call began; it stands at 0 and holds until the next call.
+ * Only the last can have the status CL_AT_PART. With fewer than `cap` - 1 descriptors filled all
+ * was taken (of up to 2 GiB).
  *
  * CL_E_ARGUMENT: a NULL pointer, or `cap` is less than 2. */
-int cl_at_feed(cl_at_t *self, const uint8_t *data, size_t len, size_t *used, cl_frame_t *out,
+int cl_at_feed(cl_at_t *self, const uint8_t *data, size_t len, size_t *used, cl_at_frame_t *out,
                size_t cap);
 
 /* Gives up what is incomplete, at most one descriptor: a line begun is BROKEN, a payload TORN. What
  * is expected stays so. CL_E_ARGUMENT: NULL, or `cap` is 0. */
-int cl_at_flush(cl_at_t *self, cl_frame_t *out, size_t cap);
+int cl_at_flush(cl_at_t *self, cl_at_frame_t *out, size_t cap);
 
 /* The bytes that an incomplete line has, or that are still to come of a payload. */
 size_t cl_at_pending(const cl_at_t *self);
