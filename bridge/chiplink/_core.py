@@ -242,7 +242,17 @@ class At:
     A payload's pieces are joined; in transparent mode they are not.
     """
 
-    __slots__ = ("_buffer", "_modem", "_out", "_parts", "_used", "_views", "_words")
+    __slots__ = (
+        "_buffer",
+        "_even",
+        "_kinds",
+        "_modem",
+        "_out",
+        "_parts",
+        "_used",
+        "_views",
+        "_words",
+    )
 
     def __init__(self) -> None:
         self._modem = ffi.new("cl_at_t *")
@@ -253,6 +263,8 @@ class At:
         size = _AT_DESCRIPTOR.size
         self._views = [descriptors[: count * size] for count in range(FRAMES_PER_CALL + 1)]
         self._words = descriptors.cast("B").cast("i")
+        self._even = memoryview(self._buffer)[ffi.offsetof("cl_at_t", "even") :]
+        self._kinds = ffi.buffer(self._modem.kinds)
         self._parts: list[bytes] = []  # of a payload that is not complete
         lib.cl_at_init(self._modem)
 
@@ -270,6 +282,11 @@ class At:
         count = _at_feed(self._modem, data, len(data), self._used, self._out, FRAMES_PER_CALL)
         if not count:
             return []
+        if self._even[0]:  # at.h says what that is
+            texts = data.split(_BETWEEN)
+            at, end, kind = self._words[0], self._words[1], self._words[2]
+            texts[0] = (self._buffer if kind >= _AT_KEPT else data)[at:end]
+            return list(zip(self._kinds[:count], texts))  # noqa: B905 - `strict` costs as a line
         # As _frames, without a call: this is nearly all that a modem's line costs.
         frames = [(kind, data[at:end]) for at, end, kind in _at_descriptors(self._views[count])]
         if frames[0][0] >= _AT_KEPT:
@@ -339,6 +356,7 @@ _AT_DESCRIPTOR = Struct("=IIi4x")  # the kind says what the status does
 _at_descriptors = _AT_DESCRIPTOR.iter_unpack
 _WORDS = 4  # of a descriptor
 _END_AT = 1
+_BETWEEN = b"\r\n\r\n"
 _AT_PAYLOAD: int = lib.CL_AT_PAYLOAD
 
 

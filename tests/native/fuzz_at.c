@@ -83,6 +83,21 @@ static void record_all(log_t *log, const cl_at_t *modem, const uint8_t *data, si
     }
 }
 
+/* Splits `data` where even lines part, as Python does; the pieces must be what was reported. */
+static void check_even(const cl_at_t *modem, const uint8_t *data, size_t len,
+                       const cl_at_frame_t *frames) {
+    size_t start = 0;
+    for (size_t i = 0; i < modem->even; i++) {
+        size_t end = start;
+        while (end + 4 <= len && memcmp(data + end, "\r\n\r\n", 4) != 0) {
+            end++;
+        }
+        require(end + 4 <= len && modem->kinds[i] == (frames[i].kind & 0xFF));
+        require(i == 0 || (frames[i].start == start && frames[i].end == end));
+        start = end + 4;
+    }
+}
+
 static void run(log_t *log, uint32_t expected, const uint8_t *data, size_t len, size_t piece,
                 size_t room) {
     static cl_at_t modem;
@@ -98,6 +113,8 @@ static void run(log_t *log, uint32_t expected, const uint8_t *data, size_t len, 
         require(used > 0 || count > 0);
         require((size_t)count + 1 >= room || used == size);
         record_all(log, &modem, data, size, frames, count);
+        require(modem.even == 0 || modem.even == count);
+        check_even(&modem, data, size, frames);
         data += used;
         len -= used;
     }

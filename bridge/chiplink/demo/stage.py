@@ -17,7 +17,7 @@ from chiplink.demo.neighbours import Echo, UdpNeighbour, free_port
 from chiplink.demo.watcher import Watcher
 from chiplink.exceptions import BrokerError, ChiplinkError
 from chiplink.mqtt.url import parse_broker
-from chiplink.sim import Ch392Sim, Ch9329Sim, Ether, Pc, PtyLine
+from chiplink.sim import Ch392Sim, Ch392Times, Ch9329Sim, Ether, Pc, PtyLine
 
 if TYPE_CHECKING:
     from chiplink.mqtt.url import Broker
@@ -30,6 +30,9 @@ NEIGHBOUR = "203.0.113.5"
 """Who the network chips talk to; an address for documentation, mapped to this machine."""
 
 ADDRESS_MAP = {NEIGHBOUR: "127.0.0.1"}
+
+PATIENT = 1.0
+"""Seconds that a packet may pause: on a busy host a terminal has gaps that no UART has."""
 
 READY_DEADLINE = 30.0
 """Seconds until every simulated chip answers."""
@@ -86,7 +89,8 @@ class Stage:
         self._modem_tables = modems.tables(self._plc, self._lamp)
 
     async def _plug_in(self, name: str) -> Ch392Sim:
-        chip = Ch392Sim(ether=Ether(address_map=ADDRESS_MAP))
+        times = Ch392Times(sync_guard=PATIENT)
+        chip = Ch392Sim(ether=Ether(address_map=ADDRESS_MAP), times=times)
         self._exits.callback(chip.close)
         line = PtyLine(chip, link=self._folder / name)
         await self._exits.enter_async_context(line)

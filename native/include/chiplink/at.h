@@ -45,6 +45,7 @@ typedef struct {
 #define CL_AT_LINE_MAX 1024 /* bytes of a line with its end; a list of operators is the longest */
 #define CL_AT_PAYLOAD_MAX 4096 /* bytes of a payload; the documents have 1500 and 1460 */
 #define CL_AT_BUFFER 2048      /* bytes of a scanner's own buffer: a line reported, a line begun */
+#define CL_AT_EVEN_MAX 64      /* lines whose kinds are kept */
 #define CL_AT_SEND_MAX 1500    /* bytes of one CIPSEND: SIM7028, 2.1.4 */
 #define CL_AT_DATA_MAX 3001    /* the same escaped, and Ctrl-Z */
 
@@ -88,6 +89,8 @@ typedef struct {
     uint32_t expected; /* CL_AT_EXPECT_ ... */
     uint32_t skipping; /* in a line that is too long */
     uint32_t prompted; /* a prompt was the last thing: one space belongs to it */
+    uint8_t even;      /* how many descriptors the last feed filled, if they are even; else 0 */
+    uint8_t kinds[CL_AT_EVEN_MAX]; /* their kinds, then */
 } cl_at_t;
 
 /* Makes the scanner empty: nothing is expected. */
@@ -108,6 +111,10 @@ int cl_at_expect(cl_at_t *self, uint32_t what);
  * CL_AT_KEPT: the end of what an earlier call began; it stands at 0 and holds until the next call.
  * Only the last can have the status CL_AT_PART. With fewer than `cap` - 1 descriptors filled all
  * was taken (of up to 2 GiB).
+ *
+ * They are even when all of `data` was taken, there are several, all are lines (LINE, FINAL, URC),
+ * and behind each stands `\r\n\r\n` and then the next. Splitting `data` there then finds all but
+ * the first, in the second piece and those behind it; the rest is none.
  *
  * CL_E_ARGUMENT: a NULL pointer, or `cap` is less than 2. */
 int cl_at_feed(cl_at_t *self, const uint8_t *data, size_t len, size_t *used, cl_at_frame_t *out,
