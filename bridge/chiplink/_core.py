@@ -242,17 +242,29 @@ class At:
     A payload's pieces are joined; in transparent mode they are not.
     """
 
-    __slots__ = ("_buffer", "_modem", "_out", "_parts", "_used", "_views", "_words")
+    __slots__ = (
+        "_buffer",
+        "_even",
+        "_kinds",
+        "_modem",
+        "_out",
+        "_parts",
+        "_used",
+        "_views",
+        "_words",
+    )
 
     def __init__(self) -> None:
         self._modem = ffi.new("cl_at_t *")
         self._used = ffi.new("size_t *")
-        self._out = ffi.new("cl_frame_t[]", FRAMES_PER_CALL)
-        self._buffer = ffi.buffer(self._modem)  # offsets count from the struct; keeps it alive
+        self._out = ffi.new("cl_at_frame_t[]", FRAMES_PER_CALL)
+        self._buffer = ffi.buffer(self._modem)  # ranges count from the struct; keeps it alive
         descriptors = memoryview(ffi.buffer(self._out))
         size = _AT_DESCRIPTOR.size
         self._views = [descriptors[: count * size] for count in range(FRAMES_PER_CALL + 1)]
         self._words = descriptors.cast("B").cast("i")
+        self._even = memoryview(self._buffer)[ffi.offsetof("cl_at_t", "even") :]
+        self._kinds = ffi.buffer(self._modem.kinds)
         self._parts: list[bytes] = []  # of a payload that is not complete
         lib.cl_at_init(self._modem)
 
@@ -267,15 +279,29 @@ class At:
 
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """Take in bytes, cut anywhere; return what they complete, in order."""
-        size = len(data)
-        count = _at_feed(self._modem, data, size, self._used, self._out, FRAMES_PER_CALL)
-        if count < FRAMES_PER_CALL - 1:  # then all was taken, at.h says
-            return self._frames(count, data) if count else []
-        frames = self._frames(count, data)
-        while self._used[0] < size:
+        count = _at_feed(self._modem, data, len(data), self._used, self._out, FRAMES_PER_CALL)
+        if not count:
+            return []
+        if self._even[0]:  # at.h says what that is
+            texts = data.split(_BETWEEN)
+            at, end, kind = self._words[0], self._words[1], self._words[2]
+            texts[0] = (self._buffer if kind >= _AT_KEPT else data)[at:end]
+            return list(zip(self._kinds[:count], texts))  # noqa: B905 - `strict` costs as a line
+        # As _frames, without a call: this is nearly all that a modem's line costs.
+        frames = [(kind, data[at:end]) for at, end, kind in _at_descriptors(self._views[count])]
+        if frames[0][0] >= _AT_KEPT:
+            frames[0] = (frames[0][0] - _AT_KEPT, self._buffer[: self._words[_END_AT]])
+        if frames[-1][0] == _AT_PAYLOAD or self._parts:
+            self._join(frames, part=self._words[count * _WORDS - 1] == _AT_PART)
+        if count >= FRAMES_PER_CALL - 1:  # with fewer all was taken, at.h says
+            frames += self._rest(data)
+        return frames
+
+    def _rest(self, data: bytes) -> list[tuple[int, bytes]]:
+        frames = []
+        while self._used[0] < len(data):
             data = data[self._used[0] :]
-            size = len(data)
-            count = _at_feed(self._modem, data, size, self._used, self._out, FRAMES_PER_CALL)
+            count = _at_feed(self._modem, data, len(data), self._used, self._out, FRAMES_PER_CALL)
             frames += self._frames(count, data) if count else []
         return frames
 
@@ -291,16 +317,13 @@ class At:
         return waiting
 
     def _frames(self, count: int, data: bytes) -> list[tuple[int, bytes]]:
-        words = self._words
         rows = _at_descriptors(self._views[count])
-        if words[_KIND_AT] >= _AT_KEPT:  # only the first can be
-            offset, length, kind = next(rows)
-            frames = [(kind - _AT_KEPT, self._buffer[offset : offset + length])]
-            frames += [(kind, data[offset : offset + length]) for offset, length, kind in rows]
-        else:
-            frames = [(kind, data[offset : offset + length]) for offset, length, kind in rows]
-        if self._parts or words[count * _WORDS - 1] == _AT_PART:  # only the last can be
-            self._join(frames, part=words[count * _WORDS - 1] == _AT_PART)
+        frames = [
+            (kind - _AT_KEPT, self._buffer[at:end]) if kind >= _AT_KEPT else (kind, data[at:end])
+            for at, end, kind in rows
+        ]
+        if frames[-1][0] == _AT_PAYLOAD or self._parts:
+            self._join(frames, part=self._words[count * _WORDS - 1] == _AT_PART)
         return frames
 
     def _join(self, frames: list[tuple[int, bytes]], *, part: bool) -> None:
@@ -332,7 +355,9 @@ _AT_PART: int = lib.CL_AT_PART
 _AT_DESCRIPTOR = Struct("=IIi4x")  # the kind says what the status does
 _at_descriptors = _AT_DESCRIPTOR.iter_unpack
 _WORDS = 4  # of a descriptor
-_KIND_AT = 2
+_END_AT = 1
+_BETWEEN = b"\r\n\r\n"
+_AT_PAYLOAD: int = lib.CL_AT_PAYLOAD
 
 
 SPI_SPEED_MAX: int = lib.CL_SPI_SPEED_MAX

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 FIXABLE: Final = frozenset({"claim_stolen", "not_armed"})
 """Issues that a click can mend."""
 
-_PIN: Final = frozenset({"pin", "pin_required", "pin_needed", "sim_pin", "puk", "puk_required"})
+_PIN: Final = frozenset({"pin", "puk"})
+_HELD: Final = frozenset({"held by ", "another program holds the port"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Symptom:
 
 
 SYMPTOMS: Final = (
-    Symptom("port_held", "last_error", frozenset({"held by "}), within=True),
+    Symptom("port_held", "last_error", _HELD, within=True),
     Symptom("pin_needed", "sim", _PIN),
     Symptom("port_held", "problem", frozenset({"port_held"})),
     Symptom("pin_needed", "problem", frozenset({"pin_needed"})),

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-static_assert(sizeof(cl_frame_t) == 16, "Python reads descriptors of 16 bytes");
+static_assert(sizeof(cl_at_frame_t) == 16, "Python reads descriptors of 16 bytes");
 static_assert(offsetof(cl_at_t, buffer) == 0, "an offset counts from the struct too");
 static_assert(CL_AT_BUFFER == 2 * CL_AT_LINE_MAX, "a line reported and a line begun");
 static_assert(CL_AT_DATA_MAX == 2 * CL_AT_SEND_MAX + 1, "each byte escaped, and Ctrl-Z");
@@ -25,7 +25,7 @@ enum {
 
 /* Where frames are written. */
 typedef struct {
-    cl_frame_t *out;
+    cl_at_frame_t *out;
     size_t cap;
     size_t count;
 } list_t;
@@ -49,7 +49,8 @@ typedef struct {
 } cursor_t;
 
 static void add(list_t *list, size_t offset, size_t length, int32_t kind, int32_t status) {
-    list->out[list->count++] = (cl_frame_t){(uint32_t)offset, (uint32_t)length, kind, status};
+    list->out[list->count++] =
+        (cl_at_frame_t){(uint32_t)offset, (uint32_t)(offset + length), kind, status};
 }
 
 static bool begins(const uint8_t *text, size_t len, const char *prefix, size_t size) {
@@ -529,6 +530,39 @@ static void compact(cl_at_t *self) {
     self->start = 0;
 }
 
+/* Notes the kinds of what one call reported, if all are lines with the same between them. */
+static void note_even(cl_at_t *self, const uint8_t *data, size_t len, const list_t *list) {
+    static const uint8_t BETWEEN[] = {'\r', '\n', '\r', '\n'};
+    const cl_at_frame_t *out = list->out;
+    if (list->count < 2 || list->count > CL_AT_EVEN_MAX ||
+        (out[0].kind & ~(int32_t)CL_AT_KEPT) > CL_AT_URC) {
+        return;
+    }
+    size_t end = out[0].end; /* of a line, in `data` */
+    if (out[0].kind >= CL_AT_KEPT) {
+        const uint8_t *stop = memchr(data, '\n', len);
+        if (stop == NULL || stop == data) {
+            return;
+        }
+        end = (size_t)(stop - data) - 1;
+    } else if (out[0].start >= sizeof BETWEEN) {
+        return;
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        if (i > 0) {
+            if (out[i].kind > CL_AT_URC || out[i].start != end + sizeof BETWEEN) {
+                return;
+            }
+            end = out[i].end;
+        }
+        if (len - end < sizeof BETWEEN || memcmp(data + end, BETWEEN, sizeof BETWEEN) != 0) {
+            return;
+        }
+        self->kinds[i] = (uint8_t)out[i].kind;
+    }
+    self->even = (uint8_t)list->count;
+}
+
 void cl_at_init(cl_at_t *self) {
     self->start = 0;
     self->held = 0;
@@ -536,6 +570,7 @@ void cl_at_init(cl_at_t *self) {
     self->expected = 0;
     self->skipping = 0;
     self->prompted = 0;
+    self->even = 0;
 }
 
 int cl_at_expect(cl_at_t *self, uint32_t what) {
@@ -549,14 +584,15 @@ int cl_at_expect(cl_at_t *self, uint32_t what) {
     return 0;
 }
 
-int cl_at_feed(cl_at_t *self, const uint8_t *data, size_t len, size_t *used, cl_frame_t *out,
+int cl_at_feed(cl_at_t *self, const uint8_t *data, size_t len, size_t *used, cl_at_frame_t *out,
                size_t cap) {
     if (self == NULL || used == NULL || out == NULL || cap < 2 || (data == NULL && len > 0)) {
         return CL_E_ARGUMENT;
     }
+    self->even = 0;
     if (self->missing > len && len > 0) { /* the inside of a payload, by the short way */
         self->missing -= (uint32_t)len;
-        *out = (cl_frame_t){0, (uint32_t)len, CL_AT_PAYLOAD, CL_AT_PART};
+        *out = (cl_at_frame_t){0, (uint32_t)len, CL_AT_PAYLOAD, CL_AT_PART};
         *used = len;
         return 1;
     }
@@ -584,10 +620,13 @@ int cl_at_feed(cl_at_t *self, const uint8_t *data, size_t len, size_t *used, cl_
         }
     }
     *used = at;
+    if (at == len) {
+        note_even(self, data, len, &list);
+    }
     return (int)list.count;
 }
 
-int cl_at_flush(cl_at_t *self, cl_frame_t *out, size_t cap) {
+int cl_at_flush(cl_at_t *self, cl_at_frame_t *out, size_t cap) {
     if (self == NULL || out == NULL || cap == 0) {
         return CL_E_ARGUMENT;
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import at, cpu, frames, latency, links, memory, spi
+from tests.bench import at, cpu, frames, latency, links, memory, modems, spi
 
 BENCHES = {
     "frames": frames.run,
@@ -14,6 +14,7 @@ BENCHES = {
     "memory": memory.run,
     "spi": spi.run,
     "links": links.run,
+    "modems": modems.run,
 }
 
 

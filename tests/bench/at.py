@@ -35,7 +35,7 @@ LINES = (
     '+COPS: 0,0,"CHINA MOBILE"',
     '+CIPSTATUS: {b},0,"TCP","116.228.221.{a}","8500","CONNECTED"',
 )
-LINE_SHARE, PAYLOAD_SHARE, LINE_READER_TIMES = 1 / 3, 0.8, 4.0
+LINE_SHARE, PAYLOAD_SHARE, LINE_READER_TIMES = 1 / 3, 0.8, 5.0
 
 
 class _Reader(LineReader):  # type: ignore[misc]

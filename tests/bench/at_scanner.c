@@ -23,7 +23,7 @@ static double now(void) {
 }
 
 static size_t scan(size_t len, size_t chunk) {
-    cl_frame_t frames[FRAMES];
+    cl_at_frame_t frames[FRAMES];
     size_t count = 0;
     cl_at_init(&modem);
     for (size_t at = 0; at < len;) {
@@ -37,20 +37,20 @@ static size_t scan(size_t len, size_t chunk) {
 }
 
 static size_t split(size_t len, size_t chunk) {
-    cl_frame_t frames[FRAMES];
+    cl_at_frame_t frames[FRAMES];
     size_t count = 0;
     for (size_t at = 0; at < len; at += chunk) {
         const uint8_t *text = stream + at;
         const uint8_t *end = text + (len - at < chunk ? len - at : chunk);
         const uint8_t *stop;
         while ((stop = memchr(text, '\n', (size_t)(end - text))) != NULL) {
-            frames[count % FRAMES] =
-                (cl_frame_t){(uint32_t)(text - stream), (uint32_t)(stop - text), CL_AT_LINE, 0};
+            frames[count % FRAMES] = (cl_at_frame_t){(uint32_t)(text - stream),
+                                                     (uint32_t)(stop - stream), CL_AT_LINE, 0};
             count++;
             text = stop + 1;
         }
     }
-    return count + frames[0].length;
+    return count + frames[0].end;
 }
 
 static size_t move(size_t len, size_t chunk) {

@@ -40,19 +40,21 @@ static uint32_t digest(uint32_t seed, const uint8_t *bytes, size_t len) {
     return seed;
 }
 
-static void check(const uint8_t *text, const cl_frame_t *frame, int32_t kind) {
+static void check(const uint8_t *text, size_t length, int32_t kind) {
     if (kind <= CL_AT_SENDER || kind == CL_AT_ECHO || kind == CL_AT_HEAD) {
-        require(frame->length > 0 && frame->length <= CL_AT_LINE_MAX);
-        for (size_t i = 0; i < frame->length; i++) {
+        require(length > 0 && length <= CL_AT_LINE_MAX);
+        for (size_t i = 0; i < length; i++) {
             require(text[i] != '\r' && text[i] != '\n' && text[i] != 0);
         }
     }
 }
 
-static void record(log_t *log, const uint8_t *base, size_t size, const cl_frame_t *frame) {
+static void record(log_t *log, const uint8_t *base, size_t size, const cl_at_frame_t *frame) {
     int32_t kind = frame->kind & 0xFF;
-    require(frame->offset <= size && frame->length <= size - frame->offset);
-    check(base + frame->offset, frame, kind);
+    require(frame->start <= frame->end && frame->end <= size);
+    const uint8_t *text = base + frame->start;
+    uint32_t length = frame->end - frame->start;
+    check(text, length, kind);
     seen_t *last = log->count > 0 ? &log->seen[log->count - 1] : NULL;
     int junk = (kind == CL_AT_JUNK || kind == CL_AT_BROKEN) && last != NULL && last->kind == kind;
     if (log->open) {
@@ -63,13 +65,13 @@ static void record(log_t *log, const uint8_t *base, size_t size, const cl_frame_
         *last = (seen_t){kind, 0, 0, 1};
     }
     last->status = frame->status;
-    last->length += frame->length;
-    last->digest = digest(last->digest, base + frame->offset, frame->length);
+    last->length += length;
+    last->digest = digest(last->digest, text, length);
     log->open = frame->status == CL_AT_PART;
 }
 
 static void record_all(log_t *log, const cl_at_t *modem, const uint8_t *data, size_t len,
-                       const cl_frame_t *frames, int count) {
+                       const cl_at_frame_t *frames, int count) {
     for (int i = 0; i < count; i++) {
         int kept = (frames[i].kind & CL_AT_KEPT) != 0;
         require(!kept || i == 0);
@@ -81,10 +83,25 @@ static void record_all(log_t *log, const cl_at_t *modem, const uint8_t *data, si
     }
 }
 
+/* Splits `data` where even lines part, as Python does; the pieces must be what was reported. */
+static void check_even(const cl_at_t *modem, const uint8_t *data, size_t len,
+                       const cl_at_frame_t *frames) {
+    size_t start = 0;
+    for (size_t i = 0; i < modem->even; i++) {
+        size_t end = start;
+        while (end + 4 <= len && memcmp(data + end, "\r\n\r\n", 4) != 0) {
+            end++;
+        }
+        require(end + 4 <= len && modem->kinds[i] == (frames[i].kind & 0xFF));
+        require(i == 0 || (frames[i].start == start && frames[i].end == end));
+        start = end + 4;
+    }
+}
+
 static void run(log_t *log, uint32_t expected, const uint8_t *data, size_t len, size_t piece,
                 size_t room) {
     static cl_at_t modem;
-    cl_frame_t frames[ROOM];
+    cl_at_frame_t frames[ROOM];
     memset(log, 0, sizeof *log);
     cl_at_init(&modem);
     require(cl_at_expect(&modem, expected) == (expected > 7 ? CL_E_RANGE : 0));
@@ -96,6 +113,8 @@ static void run(log_t *log, uint32_t expected, const uint8_t *data, size_t len, 
         require(used > 0 || count > 0);
         require((size_t)count + 1 >= room || used == size);
         record_all(log, &modem, data, size, frames, count);
+        require(modem.even == 0 || modem.even == count);
+        check_even(&modem, data, size, frames);
         data += used;
         len -= used;
     }

@@ -3,7 +3,7 @@
 #include "chiplink/at.h"
 
 static cl_at_t modem;
-static cl_frame_t frames[64];
+static cl_at_frame_t frames[64];
 static size_t used;
 static const uint8_t *fed;
 static int got;
@@ -24,14 +24,14 @@ static int feed(const char *text, size_t len) {
     } while (0)
 
 static void is(int i, int32_t kind, int32_t status, const char *text, size_t len, int line) {
-    const cl_frame_t *frame = &frames[i];
+    const cl_at_frame_t *frame = &frames[i];
     int kept = (frame->kind & CL_AT_KEPT) != 0;
-    const uint8_t *bytes = (kept ? modem.buffer : fed) + frame->offset;
+    const uint8_t *bytes = (kept ? modem.buffer : fed) + frame->start;
     int right = i < got && (frame->kind & 0xFF) == kind && frame->status == status &&
-                frame->length == len && memcmp(bytes, text, len) == 0;
+                frame->end - frame->start == len && memcmp(bytes, text, len) == 0;
     if (!right) {
         printf("line %d: kind %d, status %d: %.*s\n", line, frame->kind, frame->status,
-               (int)frame->length, (const char *)bytes);
+               (int)(frame->end - frame->start), (const char *)bytes);
     }
     CHECK(right);
 }
@@ -310,7 +310,8 @@ static void test_bounds(void) {
     text[CL_AT_LINE_MAX - 1] = '\n';
     cl_at_init(&modem);
     got = feed(text, CL_AT_LINE_MAX);
-    CHECK(got == 1 && frames[0].kind == CL_AT_LINE && frames[0].length == CL_AT_LINE_MAX - 2);
+    CHECK(got == 1 && frames[0].kind == CL_AT_LINE &&
+          frames[0].end - frames[0].start == CL_AT_LINE_MAX - 2);
     memset(text, 'x', sizeof text);
     text[CL_AT_LINE_MAX + 50] = '\n';
     for (size_t cut = 1; cut < sizeof text; cut += 333) {
@@ -321,7 +322,7 @@ static void test_bounds(void) {
             for (int i = 0; i < got; i++) {
                 CHECK((frames[i].kind & 0xFF) == CL_AT_BROKEN);
                 CHECK(frames[i].status == CL_FRAME_BAD_LENGTH);
-                junk += frames[i].length;
+                junk += frames[i].end - frames[i].start;
             }
         }
         CHECK(junk == CL_AT_LINE_MAX + 50 && cl_at_pending(&modem) == 49);
@@ -354,7 +355,7 @@ static void test_flush(void) {
     FEED("+IPD,5:ab");
     CHECK(cl_at_flush(&modem, frames, 64) == 1);
     CHECK(frames[0].kind == CL_AT_TORN && frames[0].status == CL_FRAME_BAD_LENGTH);
-    CHECK(frames[0].length == 0 && cl_at_pending(&modem) == 0);
+    CHECK(frames[0].end - frames[0].start == 0 && cl_at_pending(&modem) == 0);
     MORE("OK\r\n");
     FINAL(0, "OK");
 }

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 from rich.console import Console, Group
 from rich.live import Live
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
 from chiplink.demo.mosquitto import find
@@ -27,6 +27,23 @@ FRESH = 1.5
 REFRESH = 0.1
 MAX_TEXT = 400
 MAX_PAYLOAD = 100
+MAX_VALUE = 40
+"""Characters of a payload on a line of its own, and beside others."""
+
+NAME_WIDTH = 20
+TAKEN_ROWS = 17
+MIN_ROWS = 5
+"""Rows of the terminal that are not for topics, and that topics get at least."""
+
+EVENTUAL = ("result", "urc", "hid_in")
+"""What comes last in a row: it is long."""
+
+
+class _Info(msgspec.Struct):
+    """What is shown of a link's `info`."""
+
+    tx_bytes: int = 0
+    rx_bytes: int = 0
 
 
 def invitation(stage: Stage) -> list[str]:
@@ -104,13 +121,77 @@ class Screen:
         return Panel(text, title="the simulated PC", subtitle=f"{lights}   {down}", height=9)
 
     def _topics(self) -> Panel:
-        table = Table.grid(padding=(0, 2))
-        now = time.monotonic()
-        for topic, payload in sorted(self._stage.watcher.values.items()):
-            fresh = now - self._changed.get(topic, 0.0) < FRESH
-            style = "bold yellow" if fresh else ""
-            table.add_row(Text(topic, style=style), Text(_shorten(payload), style=style))
-        return Panel(table, title="topics")
+        rows = self._rows(max(MIN_ROWS, self._console.height - TAKEN_ROWS))
+        return Panel(Group(*rows), title=f"topics below chiplink/{NODE}/")
+
+    def _rows(self, room: int) -> list[Text]:
+        """Return a row for each device and each link, the newest of them if not all have room."""
+        groups: dict[str, list[str]] = {}
+        for topic in self._stage.watcher.values:
+            if (group := _group(topic)) is not None:
+                groups.setdefault(group, []).append(topic)
+        names = sorted(groups)
+        hidden = max(0, len(names) - room)
+        if hidden:
+            newest = sorted(names, key=lambda name: self._newest(groups[name]), reverse=True)
+            names = sorted(newest[: room - 1])
+            hidden += 1
+        rows = [self._row(name, sorted(groups[name], key=self._place)) for name in names]
+        return [*rows, Text(f"… and {hidden} more", style="dim")] if hidden else rows
+
+    def _newest(self, topics: list[str]) -> float:
+        return max(self._changed.get(topic, 0.0) for topic in topics)
+
+    def _fresh(self, topic: str) -> bool:
+        return time.monotonic() - self._changed.get(topic, 0.0) < FRESH
+
+    def _place(self, topic: str) -> tuple[bool, bool, bool, str]:
+        """Return where a topic stands in its row: whether all is well, what is new, the rest."""
+        key = topic.rpartition("/")[2]
+        main = key in ("availability", "state")
+        return not main, not self._fresh(topic), key in EVENTUAL, key
+
+    def _row(self, name: str, topics: list[str]) -> Text:
+        """Return what is below a name in one line, bright where it has just changed."""
+        row = Text(f"{name:<{NAME_WIDTH}}", style="cyan", no_wrap=True, overflow="ellipsis")
+        for topic in topics:
+            value = _value(topic, self._stage.watcher.values[topic])
+            if value:
+                row.append(f" {value}", style="bold yellow" if self._fresh(topic) else "default")
+        return row
+
+
+def _group(topic: str) -> str | None:
+    """Return the row that a topic belongs to: its device or its link; None for others."""
+    match topic.split("/")[2:]:
+        case ["response", _]:
+            return None
+        case [device, _key]:
+            return device
+        case [device, "link", link, "state" | "info"]:
+            return f"{device}/link/{link}"
+        case _:
+            return None
+
+
+def _value(topic: str, payload: str) -> str:
+    """Return a topic's last word and its payload, empty for what says nothing."""
+    key = topic.rpartition("/")[2]
+    if key == "info":
+        return _counts(payload)
+    if key in ("availability", "state"):
+        return payload
+    words = payload.replace("\n", "⏎")
+    return f"{key}={words[:MAX_VALUE]}" if words else ""
+
+
+def _counts(info: str) -> str:
+    """Return what a link has carried; empty for what is none of its JSON."""
+    try:
+        told = msgspec.json.decode(info, type=_Info)
+    except msgspec.MsgspecError:
+        return ""
+    return f"{told.tx_bytes} bytes out, {told.rx_bytes} in"
 
 
 def _shorten(payload: str) -> str:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Self
 from chiplink.config import check_config
 from chiplink.daemon import Bridge
 from chiplink.demo.broker import OwnBroker
+from chiplink.demo.modems import Modems
 from chiplink.demo.neighbours import Echo, UdpNeighbour, free_port
 from chiplink.demo.watcher import Watcher
 from chiplink.exceptions import BrokerError, ChiplinkError
 from chiplink.mqtt.url import parse_broker
-from chiplink.sim import Ch392Sim, Ch9329Sim, Ether, Pc, PtyLine
+from chiplink.sim import Ch392Sim, Ch392Times, Ch9329Sim, Ether, Pc, PtyLine
 
 if TYPE_CHECKING:
     from chiplink.mqtt.url import Broker
@@ -28,7 +29,12 @@ SECRET = "correct horse battery staple"  # noqa: S105 - of a simulated PC
 NEIGHBOUR = "203.0.113.5"
 """Who the network chips talk to; an address for documentation, mapped to this machine."""
 
-READY_DEADLINE = 15.0
+ADDRESS_MAP = {NEIGHBOUR: "127.0.0.1"}
+
+PATIENT = 1.0
+"""Seconds that a packet may pause: on a busy host a terminal has gaps that no UART has."""
+
+READY_DEADLINE = 30.0
 """Seconds until every simulated chip answers."""
 
 
@@ -71,28 +77,33 @@ class Stage:
         await self._start_bridge()
 
     async def _lay_network(self) -> None:
-        """Start two network chips, and who they talk to."""
+        """Start the network chips, the modems, and who they talk to."""
         self.echo = await self._exits.enter_async_context(Echo())
         self.neighbour = await self._exits.enter_async_context(UdpNeighbour())
         self.server_port = free_port(socket.SOCK_STREAM)
         self.inbox_port = free_port(socket.SOCK_DGRAM)
         self.lan = await self._plug_in("lan")
         self.lan_server = await self._plug_in("lan_server")
+        modems = Modems(self._folder, ADDRESS_MAP)
+        self.modems = (await self._exits.enter_async_context(modems)).chips
+        self._modem_tables = modems.tables(self._plc, self._lamp)
 
     async def _plug_in(self, name: str) -> Ch392Sim:
-        chip = Ch392Sim(ether=Ether(address_map={NEIGHBOUR: "127.0.0.1"}))
+        times = Ch392Times(sync_guard=PATIENT)
+        chip = Ch392Sim(ether=Ether(address_map=ADDRESS_MAP), times=times)
         self._exits.callback(chip.close)
         line = PtyLine(chip, link=self._folder / name)
         await self._exits.enter_async_context(line)
         return chip
 
     async def _start_bridge(self) -> None:
-        bridge = Bridge(check_config(self._configuration()), self._folder)
+        configuration = self._configuration()
+        bridge = Bridge(check_config(configuration), self._folder)
         self._bridge = asyncio.create_task(bridge.run(), name="bridge")
         try:
             async with asyncio.timeout(READY_DEADLINE):
                 await self.watcher.until(f"chiplink/{NODE}/status", "online")
-                for device in ("kvm", "lan", "lan_server"):
+                for device in configuration["device"]:
                     await self.watcher.until(f"chiplink/{NODE}/{device}/availability", "online")
         except TimeoutError:
             raise ChiplinkError("the bridge did not come up; is the broker reachable?") from None
@@ -121,8 +132,21 @@ class Stage:
             "node": {"id": NODE},
             "mqtt": mqtt,
             "secrets": {"demo_password": {"file": str(secret)}},
-            "device": {"kvm": kvm, "lan": self._lan(), "lan_server": self._lan_server()},
+            "device": {
+                "kvm": kvm,
+                "lan": self._lan(),
+                "lan_server": self._lan_server(),
+                **self._modem_tables,
+            },
         }
+
+    @property
+    def _plc(self) -> str:
+        return f"{NEIGHBOUR}:{self.echo.port}"
+
+    @property
+    def _lamp(self) -> str:
+        return f"{NEIGHBOUR}:{self.neighbour.port}"
 
     def _lan(self) -> dict[str, Any]:
         return {
@@ -130,8 +154,8 @@ class Stage:
             "port": f"serial://{self._folder / 'lan'}?baud=921600",
             "name": "Simulated network",
             "link": {
-                "plc": {"kind": "tcp-client", "remote": f"{NEIGHBOUR}:{self.echo.port}"},
-                "lamp": {"kind": "udp", "remote": f"{NEIGHBOUR}:{self.neighbour.port}"},
+                "plc": {"kind": "tcp-client", "remote": self._plc},
+                "lamp": {"kind": "udp", "remote": self._lamp},
                 "inbox": {"kind": "udp-server", "local": self.inbox_port},
             },
         }

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from chiplink.demo import tour_kvm, tour_lan
+from chiplink.demo import tour_kvm, tour_lan, tour_modems
 from chiplink.exceptions import ChiplinkError
 
 if TYPE_CHECKING:
     from chiplink.demo.stage import Stage
     from chiplink.demo.tour_checks import Step
 
-STEPS: tuple[Step, ...] = (*tour_kvm.STEPS, *tour_lan.STEPS)
+STEPS: tuple[Step, ...] = (*tour_kvm.STEPS, *tour_lan.STEPS, *tour_modems.STEPS)
 
 
 async def run_tour(stage: Stage) -> bool:

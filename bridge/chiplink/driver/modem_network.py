@@ -32,7 +32,7 @@ POLL = 30.0
 """Seconds between looks at signal, registration, context and unread data."""
 
 SEARCH_POLL = 3.0
-"""Seconds between looks at a registration, or a card, that is awaited."""
+"""Seconds between looks at a registration, a card, or an address, that is awaited."""
 
 FIRST_DELAY = 2.0
 MAX_DELAY = 60.0
@@ -224,7 +224,7 @@ class Network:
         """Return why the data context is gone."""
         looks = 0
         while True:
-            await self._nap(POLL)
+            await self._nap(POLL if self._address else SEARCH_POLL)
             if self._lost:
                 return f"the network ended the data connection: {self._lost}"
             looks += 1

@@ -115,7 +115,12 @@ class ModemSocket:
             for at in range(0, len(data), self._model.send_max):
                 piece = data[at : at + self._model.send_max]
                 await self._give(piece, target, begun=at > 0)
-            return await self._confirm() if confirm else Level.ACCEPTED
+            if not confirm:
+                return Level.ACCEPTED
+            await self._settle(begun=True)
+            given = self._given
+        # Whoever sends next need not wait for the receipt too.
+        return await self._confirm(given)
 
     def _target(self, peer: str) -> Address | None:
         """Return whom a datagram goes to, where each says it."""
@@ -228,8 +233,8 @@ class ModemSocket:
             raise OutcomeUnknownError(words)
         raise ClosedError(self._gone or words)
 
-    async def _confirm(self) -> Level:
-        await self._settle(begun=True)
+    async def _confirm(self, given: int) -> Level:
+        """Return what is known of the first `given` bytes."""
         model, quick = self._model, self._stack.bearing.quick_send
         level = model.tcp_level if self._stream else model.udp_level
         level = Level.ACCEPTED if quick and model.unacked is not None else level
@@ -238,13 +243,17 @@ class ModemSocket:
         for attempt in range(ACK_TRIES):
             if attempt:
                 await asyncio.sleep(ACK_PAUSE)
+            if self._closing or not self._stack.holds(self):
+                break  # the link's numbers may be another's now
             try:
                 exchange = await self._line.ask(model.unacked(self._link))
             except CommandError:
                 break
             found = read_acked(exchange.lines)
-            if found is None or found.unacked == 0:
-                return level if found is None else Level.ACKED
+            if found is None:
+                break
+            if found.unacked == 0 or found.acked >= given:
+                return Level.ACKED
         return level
 
     def _check_open(self, *, begun: bool) -> None:

@@ -34,9 +34,18 @@
 
 /* cdef */
 
+/* A descriptor, 16 bytes: what stands from `start` up to `end`. */
+typedef struct {
+    uint32_t start;
+    uint32_t end;
+    int32_t kind;
+    int32_t status; /* CL_FRAME_ ... */
+} cl_at_frame_t;
+
 #define CL_AT_LINE_MAX 1024 /* bytes of a line with its end; a list of operators is the longest */
 #define CL_AT_PAYLOAD_MAX 4096 /* bytes of a payload; the documents have 1500 and 1460 */
 #define CL_AT_BUFFER 2048      /* bytes of a scanner's own buffer: a line reported, a line begun */
+#define CL_AT_EVEN_MAX 64      /* lines whose kinds are kept */
 #define CL_AT_SEND_MAX 1500    /* bytes of one CIPSEND: SIM7028, 2.1.4 */
 #define CL_AT_DATA_MAX 3001    /* the same escaped, and Ctrl-Z */
 
@@ -55,7 +64,7 @@ enum {
     CL_AT_TORN = 10    /* the end of a payload that is not whole, without bytes: BAD_LENGTH */
 };
 
-/* Added to `kind`: `offset` counts in `self->buffer`, not in `data`. */
+/* Added to `kind`: `start` and `end` count in `self->buffer`, not in `data`. */
 #define CL_AT_KEPT 256
 
 /* A status besides CL_FRAME_OK, CL_FRAME_BAD_LENGTH and CL_FRAME_GARBAGE. */
@@ -71,7 +80,7 @@ enum {
 };
 
 /* A scanner. Caller-owned, prepared by cl_at_init; the members are its own. `buffer` comes first:
- * an `offset` with CL_AT_KEPT counts from the struct's address too. */
+ * with CL_AT_KEPT `start` and `end` count from the struct's address too. */
 typedef struct {
     uint8_t buffer[CL_AT_BUFFER];
     uint32_t start;    /* where the line begun stands in `buffer` */
@@ -80,6 +89,8 @@ typedef struct {
     uint32_t expected; /* CL_AT_EXPECT_ ... */
     uint32_t skipping; /* in a line that is too long */
     uint32_t prompted; /* a prompt was the last thing: one space belongs to it */
+    uint8_t even;      /* how many descriptors the last feed filled, if they are even; else 0 */
+    uint8_t kinds[CL_AT_EVEN_MAX]; /* their kinds, then */
 } cl_at_t;
 
 /* Makes the scanner empty: nothing is expected. */
@@ -97,17 +108,21 @@ int cl_at_expect(cl_at_t *self, uint32_t what);
  * `data` may be NULL when `len` is 0.
  *
  * What begins and ends within `data` is a range of it. Only the first descriptor of a call can have
- * CL_AT_KEPT: the end of what an earlier call began. It holds until the next call. Only the last
- * can have the status CL_AT_PART. With fewer than `cap` - 1 descriptors filled all was taken (of up
- * to 2 GiB).
+ * CL_AT_KEPT: the end of what an earlier call began; it stands at 0 and holds until the next call.
+ * Only the last can have the status CL_AT_PART. With fewer than `cap` - 1 descriptors filled all
+ * was taken (of up to 2 GiB).
+ *
+ * They are even when all of `data` was taken, there are several, all are lines (LINE, FINAL, URC),
+ * and behind each stands `\r\n\r\n` and then the next. Splitting `data` there then finds all but
+ * the first, in the second piece and those behind it; the rest is none.
  *
  * CL_E_ARGUMENT: a NULL pointer, or `cap` is less than 2. */
-int cl_at_feed(cl_at_t *self, const uint8_t *data, size_t len, size_t *used, cl_frame_t *out,
+int cl_at_feed(cl_at_t *self, const uint8_t *data, size_t len, size_t *used, cl_at_frame_t *out,
                size_t cap);
 
 /* Gives up what is incomplete, at most one descriptor: a line begun is BROKEN, a payload TORN. What
  * is expected stays so. CL_E_ARGUMENT: NULL, or `cap` is 0. */
-int cl_at_flush(cl_at_t *self, cl_frame_t *out, size_t cap);
+int cl_at_flush(cl_at_t *self, cl_at_frame_t *out, size_t cap);
 
 /* The bytes that an incomplete line has, or that are still to come of a payload. */
 size_t cl_at_pending(const cl_at_t *self);

@@ -58,7 +58,9 @@ async def test_a_bridge_that_comes_back_in_time(home: Home, hass: HomeAssistant)
     [
         ("port_held", "last_error", "/dev/ttyUSB0: held by another program, screen (pid 7)", ""),
         ("port_held", "problem", "port_held", "none"),
-        ("pin_needed", "sim", "pin_required", "ready"),
+        ("port_held", "last_error", "/dev/ttyS0: another program holds the port", ""),
+        ("pin_needed", "sim", "pin", "ready"),
+        ("pin_needed", "sim", "puk", "busy"),
         ("pin_needed", "problem", "pin_needed", ""),
         ("baud_fallback", "problem", "baud_fallback", "none"),
     ],
@@ -85,7 +87,7 @@ async def test_what_a_chip_tells(
 
 
 async def test_what_no_row_says_is_no_symptom(home: Home, bridge: Bridge) -> None:
-    bridge.states(sim="pin_required")
+    bridge.states(sim="pin")
     await home.settle()
     assert home.issues() == {}
 

@@ -64,6 +64,8 @@ def test_a_row_is_called_as_in_the_catalogue(chip: str, row: dict[str, Any]) -> 
     if "button" in row:
         assert EN["entity"]["button"][f"{key}_button"]["name"] == row["button"]
         assert ICONS["entity"]["button"][f"{key}_button"]["default"] == icon
+    types = EN["entity"][platform][key].get("state_attributes", {}).get("event_type", {})
+    assert list(types.get("state", {})) == row.get("event_types", [])
     states = EN["entity"][platform][key].get("state")
     if states is not None and row.get("options"):
         assert list(states) == row["options"]
