@@ -91,6 +91,7 @@ GSERIES = Model(
     prepare=lambda _link, _endpoint: (),
     connect=_connect,
     connect_error=_connect_error,
+    doubtful=re.compile(r"\+CME ERROR"),
     close=lambda _link: at.cipclose(),
     send=_send,
     tcp_level=Level.ACCEPTED,

@@ -106,8 +106,14 @@ class Network:
             self._tell_registration([event.text])
         self._nudged.set()
 
+    def _doubt(self, words: str) -> None:
+        """Have the context brought up anew: connections fail as if it were gone."""
+        self._lost = words
+        self._nudged.set()
+
     async def run(self) -> None:
         """Bring it up whenever it is not, for ever."""
+        self._stack.on_doubt = self._doubt
         failures = 0
         while True:
             try:
@@ -226,7 +232,7 @@ class Network:
         while True:
             await self._nap(POLL)
             if self._lost:
-                return f"the network ended the data connection: {self._lost}"
+                return f"the data connection is gone: {self._lost}"
             looks += 1
             # A question without an answer says nothing of the context.
             with contextlib.suppress(CommandError):

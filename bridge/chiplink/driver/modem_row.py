@@ -115,6 +115,8 @@ class Model:
     connect: Callable[[int | None, Endpoint], Command]
     connect_error: Callable[[Outcome], CommandError]
     """What a result that is none of success means."""
+    doubtful: re.Pattern[str] | None = None
+    """Such a result may as well mean that the link is open already, or the context gone."""
     close: Callable[[int | None], Command]
     send: Callable[[int | None, bytes, Address | None], Command]
     tcp_level: Level
