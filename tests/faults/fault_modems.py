@@ -278,7 +278,7 @@ def _client(chip: str) -> tuple[ChipCase, ChipCase]:
     faults = _full(chip)
     whole = _case(chip, "tcp-client", CLIENT, [*faults, *CARD[:2]], without=OF_THE_MODEM)
     link = tuple(str(each) for each in whole.operations)
-    return whole, _case(chip, "modem", CLIENT, [*faults[::2], CARD[2]], without=link)
+    return whole, _case(chip, "modem", CLIENT, [*faults[::3], CARD[2]], without=link)
 
 
 def _link(chip: str, name: str, link: LinkSettings, *, pull: bool | None = None) -> ChipCase:
