@@ -1,4 +1,4 @@
-"""The network behind a simulated CH392 without the machine's sockets: for virtual time."""
+"""The network behind a simulated chip without the machine's sockets: for virtual time."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class MemoryEther(Ether):
         self.sink: set[str] = set()
         """Addresses, `ip:port`, whose TCP takes everything and acknowledges nothing."""
 
-    def connect(self, user: TcpUser, ip: bytes, port: int) -> Any:
-        link = _Link(self, user)
+    def connect(self, user: TcpUser, ip: bytes, port: int, *, local: int = 0) -> Any:
+        link = _Link(self, user, local)
         link.connect(f"{socket.inet_ntoa(ip)}:{port}")
         return link
 
@@ -49,7 +49,7 @@ class MemoryEther(Ether):
         sock.reset()
 
     def open_udp(self, user: UdpUser, port: int) -> Any:
-        address = f"{CHIP}:{port}"
+        address = f"{CHIP}:{port or self.network.any_port()}"
         if address in self.network.mailboxes:
             raise OSError(address)
         return _Port(self, self.network.mailbox(address), user)
@@ -70,9 +70,10 @@ class _LinkBell(Bell):
 class _Link:
     """One connection of the chip, moved on in the next turn of the loop."""
 
-    def __init__(self, ether: MemoryEther, user: TcpUser) -> None:
+    def __init__(self, ether: MemoryEther, user: TcpUser, local: int = 0) -> None:
         self._loop = asyncio.get_running_loop()
         self._ether = ether
+        self._local = local
         self._user = user
         self._stream: Stream | None = None
         self._unsent = bytearray()
@@ -88,7 +89,7 @@ class _Link:
     def _connect(self, address: str) -> None:
         if self._closed:
             return
-        source = f"{CHIP}:{self._ether.network.any_port()}"
+        source = f"{CHIP}:{self._local or self._ether.network.any_port()}"
         try:
             self.take(self._ether.network.call(source, address))
         except ConnectionRefusedError:

@@ -23,6 +23,7 @@ from chiplink.sim.modem_events import LineTaken
 
 if TYPE_CHECKING:
     from chiplink.sim.modem import ModemSim
+    from chiplink.sim.modem_turn import Turn
 
 EACH = pytest.mark.parametrize("chip", EVERY)
 
@@ -294,3 +295,30 @@ async def test_what_helps_is_tried_in_turn_and_nothing_is_detached() -> None:
 async def test_a_keep_alive_that_the_modem_cannot_have_is_told() -> None:
     async with bench("sim800", ready=False, keep_alive=KeepAlive(5, 1, 1)) as at:
         await at.until(lambda: "an idle time is 30 to 7200" in str(at.states.get("last_error")))
+
+
+@pytest.mark.parametrize("chip", ["sim800", "gseries"])
+@pytest.mark.parametrize("name", ["+CREG", "+CGREG"])
+async def test_the_better_registration_counts(chip: str, name: str) -> None:
+    def ask(turn: Turn) -> None:
+        if turn.command.form == "read":
+            turn.info(f"{name}: 0,0")
+        turn.ok()
+
+    def prepare(sim: ModemSim) -> None:
+        sim.executor.handlers[name] = ask
+
+    async with bench(chip, prepare=prepare) as at:
+        assert at.states["registration"] == "home"
+        await works(at)
+
+
+@EACH
+async def test_a_signal_that_is_not_known(chip: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chiplink.driver.modem_network.POLL", 0.05)
+    async with bench(chip) as at:
+        assert at.states["signal"] == -73
+        at.sim.set_signal(99)
+        await at.until(lambda: at.states["signal"] == "None")
+        at.sim.set_signal(31)
+        await at.until(lambda: at.states["signal"] == -51)

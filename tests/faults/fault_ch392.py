@@ -7,9 +7,6 @@ over in what is read is read.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import random
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -17,159 +14,32 @@ from typing import TYPE_CHECKING
 from chiplink.sim import Ch392Times
 from chiplink.sim.ch392_events import CommandTaken
 from chiplink.sim.events import Replied
-from driver.ch392_bench import CLIENT, PLC, SERVER_LINK, UDP, UDP_SERVER, Ch392Bench
-from driver.fake_stack import CHIP, HOST
+from driver.ch392_bench import CLIENT, SERVER_LINK, UDP, UDP_SERVER, Ch392Bench
 from faults.fault_harness import ChipCase, Demand, FaultCase, Moment, Operation
+from faults.fault_links import FarSide, both_ways, far_side, link_operations, nothing
 
 if TYPE_CHECKING:
     from chiplink.driver.links import LinkSettings
-    from chiplink.model import CommandValue, Result
+    from chiplink.model import Result
     from driver.driver_bench import Bench
-    from driver.fake_stack import Mailbox, Stream
-
-SMALL = b"a small one: " + bytes(range(0x80, 0xC0))
-LARGE = random.Random(392).randbytes(6000).replace(b"\x57\xab", b"\x57\xac")  # noqa: S311
-"""Without a sync code: what is left of a torn WRITE must not be a command by chance."""
 
 QUICK = Ch392Times(init=0.03, link_up=0.2)
 """INIT is asked for every 2 ms: it need not be for 350 each time."""
 
 SEND_DEADLINE_MS = 65_000
-CALL_AGAIN = 0.5
 
 
-class World(Ch392Bench):
-    """A chip with one link, and the far side of it, which comes back when it was left alone."""
+class World(FarSide, Ch392Bench):
+    """A chip with one link, and the far side of it."""
 
     def __init__(self, link: LinkSettings, seed: int, *, spi: bool = False) -> None:
         super().__init__(link, wired=seed % 2 == 0, seed=seed, spi=spi, times=QUICK)
-        self.link = link
-        self.got = bytearray()
-        self.datagrams: list[bytes] = []
-        self.stream: Stream | None = None
-        self.connections = 0
-        self.box: Mailbox | None = None
-        self.node_runs = False
-        self._far: list[asyncio.Task[None]] = []
-        self._next_port = 40000
-
-    @property
-    def peer(self) -> str:
-        """Whom to send to, where that must be said."""
-        if not self.link.several:
-            return ""
-        if self.link.kind.is_stream:
-            return "" if self.stream is None else self.stream.local
-        return f"{HOST}:5000"
-
-    def request(self, key: str, value: CommandValue = None, *, secure: bool = True) -> str:
-        return self.submit(key, value, self.peer if key.endswith("/tx") else "")
-
-    def start(self) -> None:
-        super().start()
-        self.node_runs = True
-        if self._far:
-            return
-        if self.link.kind.is_stream:
-            far = self._accept() if self.link.host else self._call()
-        else:
-            self.box = self.mailbox(f"{HOST}:5000")
-            far = self._collect(self.box)
-        self._far.append(asyncio.create_task(far))
-
-    async def stop(self) -> None:
-        await super().stop()
-        self.node_runs = False
-        for task in self._far:
-            task.cancel()
-        await asyncio.wait(self._far)
-
-    async def _accept(self) -> None:
-        service = self.listen(PLC)
-        while True:
-            await self._take(await service.accept())
-
-    async def _call(self) -> None:
-        while True:
-            self._next_port += 1
-            with contextlib.suppress(ConnectionRefusedError):
-                await self._take(self.call(source=f"{HOST}:{self._next_port}"))
-            await asyncio.sleep(CALL_AGAIN)
-
-    async def _take(self, stream: Stream) -> None:
-        """Read a connection to its end."""
-        self.stream = stream
-        self.connections += 1
-        with contextlib.suppress(ConnectionResetError):
-            while data := await stream.read():
-                self.got += data
-        stream.finish()
-        self.stream = None
-
-    async def _collect(self, box: Mailbox) -> None:
-        while True:
-            self.datagrams.append((await box.get())[0])
-
-    # What the far side does
-
-    def post(self) -> None:
-        """Send LARGE."""
-        stream = self.stream
-        assert stream is not None
-        self._far.append(asyncio.create_task(self._pour(stream, LARGE)))
-
-    async def _pour(self, stream: Stream, data: bytes) -> None:
-        with contextlib.suppress(ConnectionResetError):
-            await stream.send(data)
-
-    def post_datagrams(self) -> None:
-        """Send five datagrams, one after the other."""
-        self._far.append(asyncio.create_task(self._drip()))
-
-    async def _drip(self) -> None:
-        assert self.box is not None
-        for data in DATAGRAMS:
-            self.box.post(data, f"{CHIP}:{self.link.local_port}")
-            await asyncio.sleep(0.1)
-
-    def link_is_open(self) -> bool:
-        """Whether both sides have the connection."""
-        if not self.link.kind.is_stream:
-            return self.phase(self.link.id) == "open"
-        stream = self.stream
-        return (
-            self.phase(self.link.id) == "open"
-            and stream is not None
-            and not stream.broken
-            and len(self.ether.links) == 1
-        )
-
-
-DATAGRAMS = tuple(LARGE[at : at + size] for at, size in ((0, 1), (1, 400), (401, 8), (409, 900)))
+        self.face(link)
 
 
 def _world(bench: Bench) -> World:
     assert isinstance(bench, World)
     return bench
-
-
-def _got(bench: Bench) -> tuple[object, ...]:
-    world = _world(bench)
-    return tuple(world.got) if world.link.kind.is_stream else tuple(world.datagrams)
-
-
-def _received(bench: Bench) -> tuple[object, ...]:
-    data = [each.data for each in _world(bench).said.data]
-    return tuple(b"".join(data)) if _world(bench).link.kind.is_stream else tuple(data)
-
-
-def _nothing(_bench: Bench) -> tuple[object, ...]:
-    return ()
-
-
-def _breaks(bench: Bench) -> int:
-    """How often a connection was lost."""
-    return _world(bench).connections
 
 
 def _at_rest(bench: Bench) -> bool:
@@ -178,75 +48,8 @@ def _at_rest(bench: Bench) -> bool:
     return world.node_runs or world.open_sockets == []
 
 
-async def _both_ways(bench: Bench) -> None:
-    """Data flows, byte-exact, on a new connection or the old one."""
-    world = _world(bench)
-    fresh = random.Random(len(world.seen)).randbytes(700)  # noqa: S311 - a pattern
-    before, heard = len(_got(bench)), len(_received(bench))
-    result = await world.send(world.link.id, fresh, world.peer)
-    assert result.value is not None, result
-    if world.link.kind.is_stream:
-        stream = world.stream
-        assert stream is not None
-        await stream.send(fresh[::-1])
-        expected: tuple[object, ...] = tuple(fresh)
-        answer: tuple[object, ...] = tuple(fresh[::-1])
-    else:
-        assert world.box is not None
-        world.box.post(fresh[::-1], f"{CHIP}:{world.link.local_port}")
-        expected, answer = (fresh,), (fresh[::-1],)
-    await asyncio.sleep(3)
-    assert _got(bench)[before:] == expected
-    assert _received(bench)[heard:] == answer
-
-
 def _said(bench: Bench, operation: Operation, result: Result) -> str:
     return f"after {result.ms} ms" if (result.ms or 0) > SEND_DEADLINE_MS else ""
-
-
-# Operations. Waiting is for what comes too late to be wanted, and for what must not come.
-
-
-def _operations(link: LinkSettings) -> tuple[Operation, ...]:
-    key = f"link/{link.id}"
-    stream = link.kind.is_stream
-    whole = tuple if stream else lambda data: (data,)
-    operations = [
-        Operation("connect", _nothing, connects=True, waits=8),
-        Operation(
-            "send small",
-            _got,
-            whole(SMALL),
-            (f"{key}/tx", SMALL),
-            broken=_breaks if stream else None,
-        ),
-        Operation("close", _nothing, (), (f"{key}/set", "CLOSE"), undo=(f"{key}/set", "OPEN")),
-        Operation("reset", _nothing, (), ("reset", "PRESS"), absent=True),
-        Operation("dhcp", _nothing, (), ("dhcp", "PRESS")),
-    ]
-    if stream:
-        operations += [
-            Operation("send large", _got, tuple(LARGE), (f"{key}/tx", LARGE), broken=_breaks),
-            Operation(
-                "receive",
-                _received,
-                tuple(LARGE),
-                act=lambda bench: _world(bench).post(),
-                broken=_breaks,
-                waits=8,
-            ),
-        ]
-    else:
-        operations.append(
-            Operation(
-                "receive",
-                _received,
-                DATAGRAMS,
-                act=lambda bench: _world(bench).post_datagrams(),
-                waits=8,
-            )
-        )
-    return tuple(operations)
 
 
 # Faults
@@ -259,7 +62,7 @@ def taken(count: int) -> Moment:
 
 def answered(count: int) -> Moment:
     """When the chip has answered the n-th command."""
-    return Moment(Replied, count)
+    return Moment(Replied, count, "answer")
 
 
 def _at(fault: str, *places: int, demand: Demand = Demand.TRUTH) -> list[FaultCase]:
@@ -390,7 +193,7 @@ def _case(
     spi: bool = False,
 ) -> ChipCase:
     """A kind of link; operations that are the same for all of them are tried `without` it."""
-    operations = _operations(link)
+    operations = (*link_operations(link), Operation("dhcp", nothing, (), ("dhcp", "PRESS")))
     (after,) = (each for each in operations if each.name == "send small")
     return ChipCase(
         name=f"ch392 {name}",
@@ -398,12 +201,12 @@ def _case(
         operations=tuple(each for each in operations if each.name not in without),
         faults=faults,
         at_rest=_at_rest,
-        ready=lambda bench: _world(bench).link_is_open(),
+        ready=lambda bench: far_side(bench).link_is_open(),
         tidy=(f"link/{link.id}/set", "OPEN"),
         afterwards=replace(after, waits=0.5),
         said=_said,
         moments=(),
-        proof=_both_ways,
+        proof=both_ways,
     )
 
 

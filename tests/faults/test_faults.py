@@ -26,11 +26,12 @@ from faults.fault_harness import (  # noqa: E402
     repeatable,
     stopped,
 )
+from faults.fault_modems import MODEMS  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-CHIPS = (CH9329, *CH392)
+CHIPS = (CH9329, *CH392, *MODEMS)
 
 CASES = [
     pytest.param(chip, fault, operation, id=f"{chip.name}-{operation}-{fault}")
@@ -89,7 +90,7 @@ def test_ids_are_unique() -> None:
     assert [name for name, count in names.items() if count > 1] == []
 
 
-@pytest.mark.parametrize("chip", ["ch9329", "ch392"])
+@pytest.mark.parametrize("chip", ["ch9329", "ch392", "sim800", "sim7028", "gseries"])
 def test_every_fault_of_the_simulator_is_tried(chip: str) -> None:
     cases = [case for case in CHIPS if case.name.split()[0] == chip]
     faults = (fault for case in cases for fault in case.faults)

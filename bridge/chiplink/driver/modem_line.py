@@ -329,6 +329,7 @@ class Line:
         self._counters["junk_bytes"] += len(event.data)
         if event.why == STRAY_PROMPT:
             self._write(CANCEL)
+        self._on_event(event)
 
     def _closed_in_a_send(self, event: PeerClosed) -> None:
         """Wait no longer for a send's result than a moment behind CLOSED: it may never come."""

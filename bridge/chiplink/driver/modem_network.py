@@ -54,6 +54,19 @@ REGISTRATIONS = {
 }
 """The catalogue's words."""
 
+BEST = (
+    Registered.HOME,
+    Registered.ROAMING,
+    Registered.DENIED,
+    Registered.SEARCHING,
+    Registered.NOT_SEARCHING,
+    Registered.UNKNOWN,
+)
+"""What is told of several registrations: the first of these."""
+
+NOT_KNOWN = "None"
+"""What is told of a number that nobody knows: Home Assistant shows it as unknown."""
+
 DENIED = "the network refuses this SIM: is its contract valid, may it roam?"
 
 
@@ -91,23 +104,30 @@ class Network:
         self._nudged = asyncio.Event()
         self._lost = ""
         self._reporting = False
+        self._registered: dict[str, Registered] = {}
         self._address = ""
 
     def heard(self, event: Event) -> None:
         """Take what the modem says of card, registration and context."""
         if isinstance(event, NetworkLost):
             self._lost = event.text
-        elif not isinstance(event, Urc) or event.name not in (
-            "+CPIN",
-            f"+{self._model.registration}",
-        ):
+        elif not isinstance(event, Urc):
             return
-        elif event.name != "+CPIN":
-            self._tell_registration([event.text])
+        elif (name := event.name.removeprefix("+")) in self._model.registrations:
+            self._note_registration(name, [event.text])
+            self._tell_registration()
+        elif name != "CPIN":
+            return
+        self._nudged.set()
+
+    def _doubt(self, words: str) -> None:
+        """Have the context brought up anew: connections fail as if it were gone."""
+        self._lost = words
         self._nudged.set()
 
     async def run(self) -> None:
         """Bring it up whenever it is not, for ever."""
+        self._stack.on_doubt = self._doubt
         failures = 0
         while True:
             try:
@@ -179,8 +199,9 @@ class Network:
 
     async def _wait_for_registration(self) -> None:
         if not self._reporting:
-            with contextlib.suppress(ChipError):
-                await self._line.ask(report_registration(self._model.registration, REPORTS))
+            for name in self._model.registrations:
+                with contextlib.suppress(ChipError):
+                    await self._line.ask(report_registration(name, REPORTS))
             self._reporting = True
         while True:
             found = await self._registration()
@@ -196,21 +217,29 @@ class Network:
                 await self._wait_for_card()
 
     async def _registration(self) -> Registered | None:
-        lines = (await self._line.ask(registration(self._model.registration))).lines
-        return self._tell_registration(lines)
+        """Ask, and return the best of what is known; a modem may lack one of the commands."""
+        for name in self._model.registrations:
+            self._registered.pop(name, None)
+            with contextlib.suppress(ChipError):
+                self._note_registration(name, (await self._line.ask(registration(name))).lines)
+        return self._tell_registration()
 
-    def _tell_registration(self, lines: tuple[str, ...] | list[str]) -> Registered | None:
+    def _note_registration(self, name: str, lines: tuple[str, ...] | list[str]) -> None:
         found = read_registration(lines)
-        if found is None:
-            return None
-        self._news.publish("registration", REGISTRATIONS[found.state])
-        return found.state
+        if found is not None:
+            self._registered[name] = found.state
+
+    def _tell_registration(self) -> Registered | None:
+        best = min(self._registered.values(), key=BEST.index, default=None)
+        if best is not None:
+            self._news.publish("registration", REGISTRATIONS[best])
+        return best
 
     async def _tell_signal(self) -> None:
         with contextlib.suppress(CommandError):
             found = read_signal((await self._line.ask(signal())).lines)
-            if found is not None and found.dbm is not None:
-                self._news.publish("signal", found.dbm)
+            if found is not None:
+                self._news.publish("signal", NOT_KNOWN if found.dbm is None else found.dbm)
 
     async def _tell_operator(self) -> None:
         with contextlib.suppress(CommandError):
@@ -226,7 +255,7 @@ class Network:
         while True:
             await self._nap(POLL if self._address else SEARCH_POLL)
             if self._lost:
-                return f"the network ended the data connection: {self._lost}"
+                return f"the data connection is gone: {self._lost}"
             looks += 1
             # A question without an answer says nothing of the context.
             with contextlib.suppress(CommandError):

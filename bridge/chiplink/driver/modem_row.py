@@ -74,14 +74,15 @@ class Step:
 class Model:
     """A model of modem.
 
-    `names` is found in what ATI and CGMM say. `registration` is the command that tells of the
-    network the data goes over, `tries` the one that tells how often a PIN may be wrong.
+    `names` is found in what ATI and CGMM say. `registrations` are the commands that tell of the
+    networks the data may go over: one that has the modem is enough, attaching does the rest.
+    `tries` is the command that tells how often a PIN may be wrong.
     """
 
     id: str
     title: str
     names: re.Pattern[str]
-    registration: str
+    registrations: tuple[str, ...]
     tries: str
     needs_apn: bool
     logs_in: bool = False
@@ -115,6 +116,8 @@ class Model:
     connect: Callable[[int | None, Endpoint], Command]
     connect_error: Callable[[Outcome], CommandError]
     """What a result that is none of success means."""
+    doubtful: re.Pattern[str] | None = None
+    """Such a result may as well mean that the link is open already, or the context gone."""
     close: Callable[[int | None], Command]
     send: Callable[[int | None, bytes, Address | None], Command]
     tcp_level: Level

@@ -13,10 +13,11 @@ from chiplink.exceptions import (
     ChipError,
     ClosedError,
     CommandError,
+    DeadlineError,
     OfflineError,
     OutcomeUnknownError,
 )
-from chiplink.protocol.at_errors import CLOSE_REASONS, error_words
+from chiplink.protocol.at_errors import CLOSE_REASONS, error_words, is_harmless
 from chiplink.protocol.at_sim800_replies import read_acked
 from chiplink.protocol.at_text import integer
 
@@ -44,6 +45,9 @@ ACK_PAUSE = 0.25
 CLOSE_WAIT = 3.0
 """Seconds that a close waits for what is being sent."""
 
+CLOSE_TRIES = 3
+"""Times that a close is sent whose answer is an error, or does not come."""
+
 _ENDS = bytes((0x1A, 0x1B))
 """Ctrl-Z and ESC: where a send has no length they end or cancel it."""
 
@@ -67,6 +71,7 @@ class ModemSocket:
         self._received = 0
         self._given = 0
         self._waits = False
+        self._refusals = 0
         self._ended = False
         self._gone = ""
         self._reason = ""
@@ -102,7 +107,11 @@ class ModemSocket:
                     raise
         outcome = await self._line.outcome(self._model.connect(self._link, self.endpoint))
         if not outcome.ok:
+            doubtful = self._model.doubtful
+            if doubtful is not None and doubtful.match(outcome.text):
+                await self._stack.doubt(self._line, self.number, outcome.text)
             raise self._model.connect_error(outcome)
+        self._stack.doubts = 0
 
     # Sending
 
@@ -173,8 +182,6 @@ class ModemSocket:
             if self._stream:
                 self.lose(str(error))
             raise OutcomeUnknownError(str(error)) from None
-        finally:
-            self._sends = None
 
     def _note_result(self, exchange: Exchange) -> None:
         self._last = exchange.result
@@ -182,12 +189,13 @@ class ModemSocket:
             exchange.result.add_done_callback(self._result_came)
 
     def _result_came(self, result: asyncio.Future[Outcome]) -> None:
-        """End a stream whose send failed while nobody waited for it."""
-        if result.cancelled() or not self._stream:
+        """End a link whose send failed, or a stream of which nobody knows whether it did."""
+        if result.cancelled():
             return
         error = result.exception()
         if error is not None:
-            self.lose(str(error))
+            if self._stream:
+                self.lose(str(error))
         elif not result.result().ok:
             self.lose(_not_sent(result.result()))
 
@@ -252,6 +260,11 @@ class ModemSocket:
             found = read_acked(exchange.lines)
             if found is None:
                 break
+            if found.sent < given:
+                # A digit of a length was lost on the line, and the rest taken for commands.
+                words = f"the modem sent {found.sent} of {given} bytes"
+                self.lose(words)
+                raise OutcomeUnknownError(words)
             if found.unacked == 0 or found.acked >= given:
                 return Level.ACKED
         return level
@@ -298,8 +311,12 @@ class ModemSocket:
                 self.lose(f"what was read may be lost: {error}")
                 return False
             got = self._received > before
+            words = exchange.reply.error
+            refused = bool(words) and not is_harmless("CIPRXGET", words)
+            self._refusals = self._refusals + 1 if refused else 0
             # The notice is not repeated while data waits: ask until nothing comes.
-            self._waits = self._waits or (got and not exchange.reply.error)
+            again = 0 < self._refusals < REPEATS if refused else got and not words
+            self._waits = self._waits or again
             return got
 
     # What the modem says
@@ -312,7 +329,7 @@ class ModemSocket:
     def arrived(self, payload: Payload) -> None:
         """Take a piece of the stream, or a datagram."""
         if not payload.complete:
-            self._miss("a part of what came was lost on the line")
+            self.miss("a part of what came was lost on the line")
             return
         if not payload.data:
             return
@@ -321,7 +338,7 @@ class ModemSocket:
         if not self._stream:
             self._take_datagram(payload)
         elif pushed and self._waiting_bytes + len(payload.data) > INBOX:
-            self._miss(f"more than {INBOX} bytes were pushed and not taken")
+            self.miss(f"more than {INBOX} bytes were pushed and not taken")
         else:
             self._put_in(Chunk(payload.data))
 
@@ -339,7 +356,8 @@ class ModemSocket:
         self._waiting_bytes += len(chunk.data)
         self._changed.set()
 
-    def _miss(self, why: str) -> None:
+    def miss(self, why: str) -> None:
+        """Something of what came is lost: a stream with a hole in it is over."""
         if self._stream:
             self.lose(why)
         else:
@@ -387,7 +405,8 @@ class ModemSocket:
         try:
             if self._stack.holds(self) and not self._gone:
                 await self._finish_sending()
-                await self._close_link()
+                with contextlib.suppress(CommandError):
+                    await self._close_link()
         finally:
             self.lose("the connection was closed")
             self.end()
@@ -401,10 +420,17 @@ class ModemSocket:
             self._line.abandon(self._sends)
 
     async def _close_link(self) -> None:
-        with contextlib.suppress(CommandError):
-            exchange = await self._line.exchange(self._model.close(self._link))
-            if exchange.result is not None and not exchange.reply.error:
-                await exchange.outcome()
+        """Close, and again if nobody knows whether it did: the other side would wait for ever."""
+        for _attempt in range(CLOSE_TRIES):
+            if not self._stack.holds(self) or self._gone:
+                return
+            with contextlib.suppress(DeadlineError, OutcomeUnknownError):
+                exchange = await self._line.exchange(self._model.close(self._link))
+                if exchange.reply.error:
+                    continue  # closed already, or the command was garbled
+                if exchange.result is not None:
+                    await exchange.outcome()
+                return
 
     def _release(self) -> None:
         if self._stack.release(self):

@@ -17,11 +17,11 @@ from chiplink.exceptions import (
     OfflineError,
     UsageError,
 )
-from chiplink.protocol.at_events import Accepted, DataWaiting, Payload, PeerClosed
+from chiplink.protocol.at_events import Accepted, DataWaiting, Junk, Payload, PeerClosed
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from chiplink.driver.modem_line import Line
     from chiplink.driver.modem_row import Bearing, Model
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 EPHEMERAL = (49152, 65535)
 """Ports for UDP links that must have one and were given none."""
+
+DOUBTS = 3
+"""Connections that fail in a row for a reason that may be the data context, until it is renewed."""
 
 STOP_DEADLINE = 5.0
 """Seconds for what was begun on a line that is lost."""
@@ -44,6 +47,8 @@ class ModemStack:
         self.model = model
         self.bearing = bearing
         self.obstacle = "the modem does not answer"
+        self.doubts = 0
+        self.on_doubt: Callable[[str], None] = _nobody
         self._counters = counters
         self._line: Line | None = None
         self._up = asyncio.Event()
@@ -84,9 +89,17 @@ class ModemStack:
                 self._accepted(event)
             case Payload() | DataWaiting() | PeerClosed():
                 self._for_link(event)
+            case Junk():
+                self._garbled(event)
             case _:
                 return False
         return True
+
+    def _garbled(self, junk: Junk) -> None:
+        """What is pushed behind a head that was garbled is no line: it is missing in a stream."""
+        if not self.bearing.pull and not junk.data.isascii():
+            for socket in self._links.values():
+                socket.miss("bytes came that nothing announced: a part of the stream may be lost")
 
     def _for_link(self, event: Payload | DataWaiting | PeerClosed) -> None:
         socket = self._links.get(event.link or 0)
@@ -208,6 +221,13 @@ class ModemStack:
         except CommandError:
             return  # the next attempt says more
 
+    async def doubt(self, line: Line, number: int, words: str) -> None:
+        """Close a link that may be open already; of several doubts in a row tell `on_doubt`."""
+        await self._close_stale(line, number)
+        self.doubts += 1
+        if self.doubts % DOUBTS == 0:
+            self.on_doubt(words)
+
     async def listen(self, endpoint: Endpoint) -> Listener:
         """Open a TCP server."""
         line = self._attached()
@@ -287,3 +307,7 @@ class ModemStack:
         if self._next_port > EPHEMERAL[1]:
             self._next_port = EPHEMERAL[0]
         return self._next_port
+
+
+def _nobody(_words: str) -> None:
+    """Nobody can renew the context."""

@@ -202,7 +202,10 @@ def cipsend(link: int, data: bytes, peer: tuple[str, int] | None = None) -> Comm
     """Build CIPSEND= with a length; 1 to 1500 bytes, with a `peer` (UDP) 1400."""
     most = AT_SEND if peer is None else UDP_MAX
     length = number("a send's length", len(data), 1, most)
-    return _send(link, joined(_link(link), length, *_peer(peer)), data)
+    command = _send(link, joined(_link(link), length, *_peer(peer)), data)
+    # Another length than was asked for is not this send: a digit of it was lost on the line.
+    wrong = re.compile(rf"\+CIPSEND: *\d+,(?!{length},{length}$)")
+    return replace(command, fails=wrong)
 
 
 def cipsend_variable(link: int, data: bytes, peer: tuple[str, int] | None = None) -> Command:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Protocol
 
-from .ether_tcp import TcpLink
-
 if TYPE_CHECKING:
     import socket
 
     from .ether import Ether
+    from .ether_tcp import TcpLink
     from .ether_udp import UdpPort
 
 
@@ -71,7 +70,7 @@ class TcpChannel:
 
     def adopt(self, sock: socket.socket) -> None:
         """Be the connection that a listener accepted."""
-        self._link = TcpLink(self._ether, self, sock)
+        self._link = self._ether.adopt(self, sock)
         self._link.accept()
 
     @property
