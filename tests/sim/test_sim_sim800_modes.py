@@ -127,6 +127,22 @@ async def test_the_mode_stays_while_a_link_is_open() -> None:
         await host.ask("AT+CIPMODE=1", "ERROR")
 
 
+async def test_an_lf_that_ends_a_command_is_no_transparent_data() -> None:
+    async with sim800() as host:
+        await host.ok("AT+CIPMODE=1")
+        await bring_up(host)
+        with tcp_server() as server:
+            host.send(f'AT+CIPSTART="TCP","{PEER}",{port_of(server)}\r\n')
+            await host.line("OK", "CONNECT")
+            async with accepted(server) as peer:
+                await silence(host, b"+++")
+                await host.line("OK")
+                host.send("ATO\r\n")
+                await host.line("CONNECT")
+                host.send("data")
+                assert await peer.receive(4) == b"data"
+
+
 async def test_pluses_are_data_without_the_escape() -> None:
     async with sim800() as host:
         await host.ok("AT+CIPMODE=1", "AT+CIPCCFG=5,2,1024,0,0,1460,50")

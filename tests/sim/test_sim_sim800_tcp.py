@@ -446,3 +446,14 @@ async def test_two_contexts() -> None:
                 await host.ok("AT+CIPSGTXT=0")
                 await host.ask("AT+CIPSHUT", "SHUT OK")
                 assert await peer.receive(1) == b""
+
+
+@pytest.mark.parametrize("first", ["x", "\n"])
+async def test_an_lf_that_ends_a_command_begins_no_data(first: str) -> None:
+    async with connected(link=0) as (host, peer):
+        for end in ("\r", "\r\n"):
+            host.send(f"AT+CIPSEND=0,3{end}")
+            await host.hear("\r\n> ")
+            host.send(f"{first}yz")
+            await host.line("0, SEND OK")
+            assert await peer.receive(3) == f"{first}yz".encode()

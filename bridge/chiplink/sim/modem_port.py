@@ -142,11 +142,13 @@ class Port:
 
     def collect(self, collector: Collector) -> None:
         """Hand what comes to collector until it is done."""
+        self._end_of_line()
         self._collector = collector
         self._emit(ModeChanged("prompt"))
 
     def enter_data(self, on_data: Callable[[bytes], None], on_escape: Callable[[], None]) -> None:
         """Be transparent: hand on what comes, but for the escape sequence."""
+        self._end_of_line()
         self._escape = Escape(self._times.escape, on_data, on_escape)
         self._emit(ModeChanged("data"))
         self._pump()
@@ -248,6 +250,14 @@ class Port:
             self._line += byte
             self._too_long = self._too_long or len(self._line) > LINE_MAX
             del self._line[LINE_MAX:]
+
+    def _end_of_line(self) -> None:
+        """Take the LF that came with the command's CR: it ends the line and begins no data."""
+        if self._after_cr and self._input.startswith(b"\n"):
+            byte = self._pull(1)
+            if self.echo:
+                self.say(byte)
+        self._after_cr = False
 
     def _end_line(self) -> None:
         line, too_long = bytes(self._line), self._too_long
