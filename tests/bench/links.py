@@ -11,6 +11,7 @@ import contextlib
 import os
 import socket
 import statistics
+import struct
 import sys
 import tempfile
 import threading
@@ -36,7 +37,9 @@ ROUNDS = 25
 SETTLE = 10 * 2144
 """Bytes of a round, rounds, and bytes before them: windows are full then."""
 
-TOTAL = SETTLE + ROUNDS * BULK
+MARKS = [SETTLE + number * BULK for number in range(ROUNDS + 1)]
+MARK = struct.Struct("<Qd")
+"""Where rounds begin and end; how the far side tells it."""
 
 SHARE = 0.9
 TURNAROUNDS = 2.1
@@ -68,7 +71,7 @@ async def _shares() -> bool:
             found = await _measure(url, port, sockets)
         for way, rounds in found.items():
             share = max(share for share, _turns in rounds)
-            turns = statistics.median(turns for _share, turns in rounds) / (BULK / window)
+            turns = statistics.median(turns for _share, turns in rounds) * window
             print(f"  {way} in windows of {window} bytes:")
             if sockets == 1:
                 good &= _enough(share) & verdict("  turnarounds each", turns, TURNAROUNDS)
@@ -83,8 +86,8 @@ def _enough(share: float) -> bool:
     return held
 
 
-Rounds = list[tuple[float, int]]
-"""Of each round the share of the line and the turnarounds."""
+Rounds = list[tuple[float, float]]
+"""Of each round the share of the line, and turnarounds a byte."""
 
 
 async def _measure(url: str, port: int, sockets: int) -> dict[str, Rounds]:
@@ -103,44 +106,39 @@ async def _measure(url: str, port: int, sockets: int) -> dict[str, Rounds]:
 
 
 class _Clock:
-    """Takes the figures of a round, from one call to the next."""
+    """Takes the figures of a round, from one lap to the next."""
 
     def __init__(self, counters: Mapping[str, int]) -> None:
         self._counters = counters
-        self._time, self._turns = 0.0, 0
+        self._count, self._time, self._turns = 0, 0.0, 0
 
-    def lap(self) -> tuple[float, int]:
-        now, turns = time.perf_counter(), self._counters["turnarounds"]
-        lap = BULK / (now - self._time) / LINE, turns - self._turns
-        self._time, self._turns = now, turns
+    def lap(self, count: int, now: float) -> tuple[float, float]:
+        """Note that `count` bytes had come by `now`."""
+        turns = self._counters["turnarounds"]
+        size = count - self._count
+        lap = size / (now - self._time) / LINE, (turns - self._turns) / size
+        self._count, self._time, self._turns = count, now, turns
         return lap
 
 
 async def _receive(
     reader: asyncio.StreamReader, _writer: asyncio.StreamWriter, clock: _Clock
 ) -> Rounds:
-    await reader.readexactly(SETTLE)
-    clock.lap()
-    rounds = []
-    for _round in range(ROUNDS):
-        await reader.readexactly(BULK)
-        rounds.append(clock.lap())
-    return rounds
+    laps = []
+    for count in MARKS:
+        await reader.readexactly(SETTLE if not laps else BULK)
+        laps.append(clock.lap(count, time.perf_counter()))
+    return laps[1:]
 
 
 async def _send(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, clock: _Clock
 ) -> Rounds:
-    """The far side says when it has the first bytes, and each round's."""
-    pouring = asyncio.create_task(_pour(writer, TOTAL))
-    await reader.readexactly(1)
-    clock.lap()
-    rounds = []
-    for _round in range(ROUNDS):
-        await reader.readexactly(1)
-        rounds.append(clock.lap())
+    """The far side says at each mark what it has, and when."""
+    pouring = asyncio.create_task(_pour(writer, MARKS[-1]))
+    laps = [clock.lap(*MARK.unpack(await reader.readexactly(MARK.size))) for _mark in MARKS]
     await pouring
-    return rounds
+    return laps[1:]
 
 
 async def _pour(writer: asyncio.StreamWriter, count: int) -> None:
@@ -183,16 +181,18 @@ def _ended(connection: socket.socket, serve: Callable[[socket.socket], None]) ->
 
 
 def _serve(connection: socket.socket) -> None:
-    """Give bytes, or take them and say when the first have come, and each round's."""
+    """Give bytes, or take them and say at each mark how many, and when."""
     if connection.recv(1) == RECEIVE:
-        connection.sendall(os.urandom(TOTAL))
+        connection.sendall(os.urandom(MARKS[-1]))
     else:
-        count, mark = 0, SETTLE
-        while count < TOTAL and (data := connection.recv(65536)):
-            count += len(data)
-            while count >= mark <= TOTAL:
-                connection.sendall(b".")
-                mark += BULK
+        count = 0
+        for mark in MARKS:
+            while count < mark:
+                data = connection.recv(65536)
+                if not data:
+                    return
+                count += len(data)
+            connection.sendall(MARK.pack(count, time.perf_counter()))
     connection.recv(1)
 
 

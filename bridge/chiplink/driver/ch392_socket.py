@@ -197,10 +197,15 @@ class ChipSocket:
         bits = SocketInterrupt(0)
         if self._tcp and state.tcp in _READABLE_STATES:
             bits |= SocketInterrupt.CONNECT
-        over = state.state == SocketState.CLOSED or (self.connected and not self._stands(state.tcp))
-        if self._open and over:
+        over = self._open and (
+            state.state == SocketState.CLOSED or (self.connected and not self._stands(state.tcp))
+        )
+        in_order = state.tcp == TcpState.CLOSE_WAIT
+        if over and in_order:
             bits |= SocketInterrupt.DISCONNECT
         self.take(bits, read_length(length))
+        if over and not in_order:
+            self.end(ClosedError("the connection is gone, and the chip does not tell why"))
         if not self.free:
             self.end(OutcomeUnknownError("the chip's answer was lost; what was sent is unknown"))
 

@@ -13,13 +13,19 @@ class Memory:
 
     def write(self, at: int, data: bytes) -> None:
         """Put data at an address."""
-        for index, byte in enumerate(data, at):
-            self._bytes[index % len(self._bytes)] = byte
+        while data:
+            at %= len(self._bytes)
+            piece = data[: len(self._bytes) - at]
+            self._bytes[at : at + len(piece)] = piece
+            at, data = at + len(piece), data[len(piece) :]
 
     def read(self, at: int, count: int) -> bytes:
         """Return what stands at an address."""
-        size = len(self._bytes)
-        return bytes(self._bytes[index % size] for index in range(at, at + count))
+        out = b""
+        while len(out) < count:
+            start = (at + len(out)) % len(self._bytes)
+            out += self._bytes[start : start + count - len(out)]
+        return out
 
 
 class Area:

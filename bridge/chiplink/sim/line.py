@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BITS_A_BYTE = 10  # start bit, eight data bits, stop bit
-GRAIN = 0.0005  # the loop's timers come up to a millisecond late; what is due this soon goes now
+GRAIN = 0.0005  # the loop's timers come up to a millisecond late: what is due this soon goes now
 
 
 class DelayLine:
@@ -53,7 +53,7 @@ class DelayLine:
 
     def _schedule(self) -> None:
         if self._timer is None and self._queue:
-            self._timer = self._loop.call_at(self._queue[0][0], self._run)
+            self._timer = self._loop.call_at(self._queue[0][0] - GRAIN, self._run)
 
     def _run(self) -> None:
         self._timer = None

@@ -43,7 +43,12 @@ class NoisyPath:
     def _hit(self, name: str) -> bool:
         return self._faults.hit(f"{name}-{self._direction}") is not None
 
+    def _is_on(self, fault: str) -> bool:
+        return self._faults.is_on(f"{fault}-{self._direction}")
+
     def _spoil(self, data: bytes) -> bytes:
+        if not any(self._is_on(fault) for fault in ("lose", "flip", "double")):
+            return data
         out = bytearray()
         for byte in data:
             if self._hit("lose"):
