@@ -71,6 +71,11 @@ class TcpSocket:
         self.datagram_limit: int | None = None
         self.dropped = 0
 
+    @property
+    def window(self) -> int:
+        """Bytes of one WRITE."""
+        return self._limit
+
     async def send(self, data: bytes, peer: str = "", *, confirm: bool = True) -> Level:
         """Write all of it, a send buffer at a time."""
         _unaddressed(peer)

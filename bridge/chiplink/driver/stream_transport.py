@@ -120,9 +120,15 @@ class StreamTransport(SocketTransport, asyncio.Transport):
         """Raise NotImplementedError."""
         raise NotImplementedError("a chip's connection cannot be closed in one direction only")
 
+    @property
+    def _piece(self) -> int:
+        """Bytes for the socket at once: whole windows, where it has windows of its own."""
+        window = int(getattr(self._socket, "window", 0)) or PIECE
+        return max(PIECE // window, 1) * window
+
     async def _send(self) -> None:
         while self._buffer:
-            piece = bytes(self._buffer[:PIECE])
+            piece = bytes(self._buffer[: self._piece])
             await self._socket.send(piece, confirm=False)
             del self._buffer[: len(piece)]
             self._heed_limits()
