@@ -29,6 +29,7 @@ WINDOW = 4096
 """Bytes that arrived and were not read, beyond which the sender waits."""
 
 DATAGRAM_LIMIT = 1472
+SEGMENT = 1460
 
 CHIP = "10.0.0.2"
 HOST = "192.0.2.1"
@@ -362,6 +363,8 @@ class FakeSocket:
         self.confirms: list[bool] = []
         self.reason = ""
         self.closes = 0
+        self.dropped = 0
+        self.window = SEGMENT
         self._stack = stack
 
     @property

@@ -275,7 +275,7 @@ async def test_writing_is_paused_and_resumed() -> None:
 @virtual
 async def test_limits() -> None:
     it = await opened()
-    assert it.transport.get_write_buffer_limits() == (4096, 16384)
+    assert it.transport.get_write_buffer_limits() == (8192, 16384)
     it.transport.set_write_buffer_limits(low=500)
     assert it.transport.get_write_buffer_limits() == (500, 2000)
     it.transport.set_write_buffer_limits(high=400)
@@ -315,6 +315,29 @@ async def test_writes_are_handed_over_in_pieces_without_waiting_for_receipts() -
     await moment()
     assert [len(piece) for piece in socket.sent] == [PIECE, 1]
     assert socket.confirms == [False, False]
+    it.transport.abort()
+
+
+@virtual
+async def test_who_drains_fills_whole_windows() -> None:
+    it = await opened()
+    (socket,) = it.stack.sockets
+    socket.window = 1000
+    protocol = asyncio.StreamReaderProtocol(asyncio.StreamReader())
+    it.transport.set_protocol(protocol)
+    protocol.connection_made(it.transport)
+    writer = asyncio.StreamWriter(it.transport, protocol, None, asyncio.get_running_loop())
+
+    async def pour() -> None:
+        for _ in range(20):
+            writer.write(b"x" * 3300)
+            await writer.drain()
+
+    pouring = asyncio.ensure_future(pour())
+    await it.far.read_exactly(20 * 3300)
+    await pouring
+    await moment()
+    assert [len(piece) for piece in socket.sent] == [5000] * 13 + [1000]
     it.transport.abort()
 
 

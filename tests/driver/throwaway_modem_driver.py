@@ -335,6 +335,10 @@ class ModemSocket:
         return None if self._is_stream else SEGMENT
 
     @property
+    def window(self) -> int:
+        return SEGMENT
+
+    @property
     def _is_stream(self) -> bool:
         return self.endpoint.kind is not Kind.UDP
 

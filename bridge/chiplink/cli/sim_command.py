@@ -7,7 +7,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from chiplink.exceptions import UsageError
-from chiplink.sim import faults_of, run_sim
+from chiplink.sim import faults_of, precise_loop, run_sim
 
 if TYPE_CHECKING:
     import argparse
@@ -53,7 +53,8 @@ def run(options: argparse.Namespace) -> int:
             for fault in faults_of(options.chip).values():
                 print(f"{fault.name:20} {fault.describe}")
         else:
-            asyncio.run(_serve(options))
+            with asyncio.Runner(loop_factory=precise_loop) as runner:
+                runner.run(_serve(options))
     except ValueError as error:
         raise UsageError(str(error)) from error
     return 0

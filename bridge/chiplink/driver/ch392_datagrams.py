@@ -59,7 +59,8 @@ class DatagramSocket:
         self._raw = endpoint.kind is Kind.IPRAW
         self._waiting: deque[Chunk] = deque()
         self._closed = False
-        self.datagram_limit: int | None = lease.write_limit(Protocol.UDP)
+        self.window = lease.write_limit(Protocol.UDP)
+        self.datagram_limit: int | None = self.window
         self.local_port = local_port
         self.dropped = 0
         self._senseless = 0

@@ -63,18 +63,13 @@ class TcpSocket:
     def __init__(self, lease: Lease, peer: str, local_port: int) -> None:
         self._lease = lease
         self._socket = lease.socket
-        self._limit = lease.write_limit(Protocol.TCP)
+        self.window = lease.write_limit(Protocol.TCP)
         self._many_sent_at = float("-inf")
         self._closing: asyncio.Task[None] | None = None
         self.peer = peer
         self.local_port = local_port
         self.datagram_limit: int | None = None
         self.dropped = 0
-
-    @property
-    def window(self) -> int:
-        """Bytes of one WRITE."""
-        return self._limit
 
     async def send(self, data: bytes, peer: str = "", *, confirm: bool = True) -> Level:
         """Write all of it, a send buffer at a time."""
@@ -85,9 +80,9 @@ class TcpSocket:
             raise ClosedError(str(error)) from None
         now = asyncio.get_running_loop().time()
         one_packet = len(data) <= PACKET and now - self._many_sent_at > QUIET
-        for at in range(0, len(data), self._limit):
+        for at in range(0, len(data), self.window):
             try:
-                await self._socket.write(data[at : at + self._limit])
+                await self._socket.write(data[at : at + self.window])
             except (ClosedError, DeadlineError) as error:
                 raise OutcomeUnknownError(f"{error}, {at} of {len(data)} bytes in") from None
         if not one_packet:

@@ -94,6 +94,11 @@ class ModemSocket:
         """Bytes of the longest datagram; None for a stream."""
         return None if self._stream else self._model.datagram_max
 
+    @property
+    def window(self) -> int:
+        """Bytes of one sending command."""
+        return self._model.send_max
+
     # Opening
 
     async def open(self) -> None:

@@ -28,6 +28,10 @@ HIGH_WATER = 16 * 1024
 """Bytes that may wait for the chip before the protocol is asked to pause: with a modem at
 9600 baud they are 17 s."""
 
+LOW_WATER = HIGH_WATER // 2
+"""Bytes that wait when it is asked to go on: more than a socket takes at once, so who drains keeps
+its windows full."""
+
 LINGER = 60.0
 """Seconds without progress after which a closed transport gives up what still waits."""
 
@@ -49,7 +53,7 @@ class SocketTransport(asyncio.BaseTransport, abc.ABC):
         self._linger: asyncio.TimerHandle | None = None
         self._closing = False
         self._writing_paused = False
-        self._low, self._high = HIGH_WATER // 4, HIGH_WATER
+        self._low, self._high = LOW_WATER, HIGH_WATER
 
     # What the two kinds do in their own way
 

@@ -96,6 +96,10 @@ class Socket(Protocol):
     def datagram_limit(self) -> int | None:
         """Bytes of the longest datagram; None for a stream, which takes any length."""
 
+    @property
+    def window(self) -> int:
+        """Bytes the chip takes at once: a stream in multiples of it needs the fewest commands."""
+
     def send(self, data: bytes, peer: str = "", *, confirm: bool = True) -> Awaitable[Level]:
         """Send all of `data`, waiting while the chip is full, and say how far it got.
 

@@ -10,6 +10,7 @@ from .ch9329_faults import CH9329_FAULTS
 from .ether import Ether
 from .gseries import GSeriesSim
 from .log import JsonLog
+from .loop import precise_loop
 from .modem_times import Times as ModemTimes
 from .pc import Pc
 from .pty import PtyLine
@@ -36,5 +37,6 @@ __all__ = [
     "SpiWire",
     "Times",
     "faults_of",
+    "precise_loop",
     "run_sim",
 ]

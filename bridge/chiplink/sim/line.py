@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BITS_A_BYTE = 10  # start bit, eight data bits, stop bit
-GRAIN = 0.0005  # the loop's timers come up to a millisecond late: what is due this soon goes now
+GRAIN = 0.0002  # a timer comes late: what is due this soon goes now
 
 
 class DelayLine:
@@ -57,11 +57,13 @@ class DelayLine:
 
     def _run(self) -> None:
         self._timer = None
-        _, data = self._queue.popleft()
-        self.pending -= len(data)
-        # While this piece is handed on, what is pushed must queue behind the rest.
-        self._schedule()
-        self._deliver(data)
+        try:
+            while self._queue and self._queue[0][0] <= self._loop.time() + GRAIN:
+                _, data = self._queue.popleft()
+                self.pending -= len(data)
+                self._deliver(data)
+        finally:
+            self._schedule()
 
 
 def heard(data: bytes, sent_at: int, heard_at: int) -> bytes:
