@@ -62,7 +62,7 @@ def run() -> bool:
             _against(program, Path(folder), "lines", lines, LARGE, LINE_SHARE),
             _against(program, Path(folder), "payload", payload, LARGE, PAYLOAD_SHARE),
         ]
-        _against(program, Path(folder), "payload", payload, READ, PAYLOAD_SHARE)
+        _against(program, Path(folder), "payload", payload, READ, None)
     return _python(lines, payload[: 1 << 20]) and all(held)
 
 
@@ -88,20 +88,24 @@ def _compiled(folder: Path) -> Path:
 
 
 def _against(
-    program: Path, folder: Path, kind: str, stream: bytes, chunk: int, share: float
+    program: Path, folder: Path, kind: str, stream: bytes, chunk: int, share: float | None
 ) -> bool:
-    """Run the C program; print its ratio."""
+    """Run the C program; print its ratio, and whether it is the share it must be, if any."""
     file = folder / kind
     file.write_bytes(stream)
     command = [program, file, kind, str(chunk), str(ROUNDS)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     ours, theirs = map(float, done.stdout.split())
-    good = theirs / ours >= share
     other = "memchr line splitting" if kind == "lines" else "memcpy"
     print(
         f"  {kind}, {chunk} bytes a call: {ours / 1000:.0f} µs a MB, {theirs / ours:.2f} of the"
-        f" throughput of {other} (at least {share:.2f}) {'good' if good else 'TOO LITTLE'}"
+        f" throughput of {other}",
+        end="\n" if share is None else " ",
     )
+    if share is None:
+        return True
+    good = theirs / ours >= share
+    print(f"(at least {share:.2f}) {'good' if good else 'TOO LITTLE'}")
     return good
 
 
