@@ -165,6 +165,7 @@ def test_only_the_contract_s_fields_go_over_the_wire(row: Row) -> None:
 def test_fields_that_say_nothing_are_left_out_and_nothing_else() -> None:
     assert row_fields(text_row("a", translation_key="")) == {
         "key": "a",
+        "translation_key": "a",
         "kind": "state",
         "platform": "sensor",
         "type": "text",

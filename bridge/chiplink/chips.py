@@ -10,29 +10,14 @@ opened then goes over the new connection.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from functools import wraps
 from ipaddress import IPv4Address, IPv4Network
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Concatenate,
-    ParamSpec,
-    Self,
-    TypedDict,
-    TypeVar,
-    Unpack,
-    cast,
-)
-from weakref import WeakSet
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from chiplink.devices import bus_port
 from chiplink.driver.ch392 import Ch392, Ch392Settings
 from chiplink.driver.modem import Modem, ModemSettings
 from chiplink.driver.modem_at import AtMode
 from chiplink.driver.modem_models import MODELS
-from chiplink.driver.stream_errors import os_error
-from chiplink.driver.stream_server import StreamServer
 from chiplink.driver.streams import Streams
 from chiplink.exceptions import LocalMisuseError, OfflineError, UsageError
 from chiplink.model import Availability, CommandRequest, DeviceEvent, StateUpdate
@@ -46,10 +31,10 @@ from chiplink.tables import nearest
 from chiplink.transport.url import parse_port
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Callable
 
     from chiplink.driver.device import Emission
-    from chiplink.driver.sockets import Endpoint, KeepAlive, Socket
+    from chiplink.driver.sockets import KeepAlive
     from chiplink.model import CommandValue, Json, Scalar
 
 CONNECT_TIMEOUT = 20.0
@@ -60,8 +45,6 @@ MODEM_TIMEOUT = 45.0
 
 STOP_DEADLINE = 10.0
 """Seconds for taking leave of who is connected, and again for closing the port."""
-
-A = ParamSpec("A")
 
 
 class ModemOptions(TypedDict, total=False):
@@ -78,43 +61,6 @@ class ModemOptions(TypedDict, total=False):
     quick_send: bool
     several: bool
     keep_alive: KeepAlive | None
-
-
-Connection = asyncio.Transport | asyncio.DatagramTransport
-T = TypeVar("T", bound=tuple[Connection, asyncio.BaseProtocol] | StreamServer)
-
-
-def _ends_with_the_block(
-    opening: Callable[Concatenate[Streams, A], Awaitable[T]],
-) -> Callable[Concatenate[RunningChip, A], Coroutine[Any, Any, T]]:
-    """Have the chip know what `opening` opens, to close it in the end."""
-
-    @wraps(opening)
-    async def opened(self: RunningChip, /, *args: A.args, **options: A.kwargs) -> T:
-        self._check_inside()
-        made = await opening(self, *args, **options)
-        self._opened.add(made[0] if isinstance(made, tuple) else made)
-        return made
-
-    return opened
-
-
-class _NotedSocket:
-    """A Socket that says when it is closed."""
-
-    def __init__(self, socket: Socket) -> None:
-        self._socket = socket
-        self.closed = asyncio.Event()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._socket, name)
-
-    async def close(self) -> None:
-        """Close it; whoever waits for `closed` goes on behind who called this."""
-        try:
-            await self._socket.close()
-        finally:
-            self.closed.set()
 
 
 class RunningChip(Streams):
@@ -139,8 +85,6 @@ class RunningChip(Streams):
         self._on_event = on_event
         self._running: asyncio.Task[None] | None = None
         self._reason = ""
-        self._opened: WeakSet[Connection | StreamServer] = WeakSet()
-        self._sockets: WeakSet[_NotedSocket] = WeakSet()
         self.states: dict[str, Scalar] = {}
 
     async def __aenter__(self) -> Self:
@@ -169,7 +113,8 @@ class RunningChip(Streams):
         What was written still goes out, within STOP_DEADLINE; not after an error.
         """
         try:
-            await self._take_leave(in_order=kind is None)
+            # The chip would keep open what is open, with nobody behind it.
+            await self._opened.close(STOP_DEADLINE, in_order=kind is None)
         finally:
             await self._stop()
 
@@ -187,31 +132,9 @@ class RunningChip(Streams):
         outcome = await self._device.execute(request, _unheard)
         return outcome.value
 
-    create_connection = _ends_with_the_block(Streams.create_connection)
-    create_datagram_endpoint = _ends_with_the_block(Streams.create_datagram_endpoint)
-    create_server = _ends_with_the_block(Streams.create_server)
-
-    async def _connect(self, endpoint: Endpoint) -> Socket:
-        socket = _NotedSocket(await super()._connect(endpoint))
-        self._sockets.add(socket)
-        return cast("Socket", socket)
-
-    def _check_inside(self) -> None:
+    def _check(self) -> None:
         if self._running is None:
-            raise os_error(OfflineError("the chip is used outside of its `async with`"))
-
-    async def _take_leave(self, *, in_order: bool) -> None:
-        """Close what is open: the chip would keep it up with nobody behind it."""
-        opened = list(self._opened)
-        for each in opened:
-            _close(each, in_order=in_order)
-        ends = (
-            *(each.wait_closed() for each in opened if isinstance(each, StreamServer)),
-            *(socket.closed.wait() for socket in list(self._sockets)),
-        )
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(STOP_DEADLINE):
-                await asyncio.gather(*ends)
+            raise OfflineError("the chip is used outside of its `async with`")
 
     async def _stop(self) -> None:
         running, self._running = self._running, None
@@ -260,15 +183,6 @@ class Ch392Chip(RunningChip):
 
 class ModemChip(RunningChip):
     """A modem."""
-
-
-def _close(what: Connection | StreamServer, *, in_order: bool) -> None:
-    if isinstance(what, StreamServer):
-        what.close()
-        end = what.close_clients if in_order else what.abort_clients
-    else:
-        end = what.close if in_order else what.abort
-    end()
 
 
 def ch392(

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 import pytest
 from doctor_host import Host, all_well, the_one
 
-from chiplink.doctor import broker, homeassistant, visit
+from chiplink.doctor import broker, homeassistant
 from chiplink.doctor.context import Heard
 from chiplink.doctor.finding import Finding, Level
-from chiplink.doctor.visit import Visit
+from chiplink.mqtt import visit
 from chiplink.mqtt.message import Message
 from chiplink.mqtt.url import parse_broker
+from chiplink.mqtt.visit import Visit
 from e2e.e2e_broker import free_port, mosquitto
 from e2e.e2e_waiting import until
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from chiplink.doctor import visit
-from chiplink.doctor.visit import Visit
+from chiplink.mqtt import visit
 from chiplink.mqtt.message import Message
 from chiplink.mqtt.url import parse_broker
+from chiplink.mqtt.visit import Visit
 from e2e.e2e_broker import free_port, mosquitto
 
 if TYPE_CHECKING:

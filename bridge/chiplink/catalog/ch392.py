@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chiplink.catalog.row import LAST_ERROR, Chip, Kind, Row, ValueType
+from chiplink.catalog.row import LAST_ERROR, Chip, Kind, Row, ValueType, restart, text_state
 
 PHY_STATES = ("disconnected", "full_duplex", "half_duplex")
 """The cable, as GET_PHY_STATUS tells it (section 5.9); it is always 10 Mbit/s."""
@@ -20,7 +20,6 @@ _STATES = (
         platform="binary_sensor",
         type=ValueType.BOOL,
         name="Cable",
-        translation_key="cable",
         device_class="connectivity",
     ),
     Row(
@@ -30,7 +29,6 @@ _STATES = (
         type=ValueType.ENUM,
         options=PHY_STATES,
         name="Link mode",
-        translation_key="phy",
         icon="mdi:ethernet",
         category="diagnostic",
         device_class="enum",
@@ -43,77 +41,18 @@ _STATES = (
         type=ValueType.ENUM,
         options=DHCP_STATES,
         name="DHCP",
-        translation_key="dhcp",
         icon="mdi:ip-network-outline",
         category="diagnostic",
         device_class="enum",
         button="New lease",
         expiry=COMMAND_EXPIRY,
     ),
-    Row(
-        key="ip",
-        kind=Kind.STATE,
-        platform="sensor",
-        type=ValueType.TEXT,
-        name="IP address",
-        translation_key="ip",
-        icon="mdi:ip-network",
-        category="diagnostic",
-    ),
-    Row(
-        key="gateway",
-        kind=Kind.STATE,
-        platform="sensor",
-        type=ValueType.TEXT,
-        name="Gateway",
-        translation_key="gateway",
-        icon="mdi:router-network",
-        category="diagnostic",
-        enabled=False,
-    ),
-    Row(
-        key="netmask",
-        kind=Kind.STATE,
-        platform="sensor",
-        type=ValueType.TEXT,
-        name="Netmask",
-        translation_key="netmask",
-        icon="mdi:ip-network-outline",
-        category="diagnostic",
-        enabled=False,
-    ),
-    Row(
-        key="dns",
-        kind=Kind.STATE,
-        platform="sensor",
-        type=ValueType.TEXT,
-        name="DNS servers",
-        translation_key="dns",
-        icon="mdi:dns-outline",
-        category="diagnostic",
-        enabled=False,
-    ),
-    Row(
-        key="mac",
-        kind=Kind.STATE,
-        platform="sensor",
-        type=ValueType.TEXT,
-        name="MAC address",
-        translation_key="mac",
-        icon="mdi:identifier",
-        category="diagnostic",
-        enabled=False,
-    ),
-    Row(
-        key="firmware",
-        kind=Kind.STATE,
-        platform="sensor",
-        type=ValueType.TEXT,
-        name="Firmware",
-        translation_key="firmware",
-        icon="mdi:chip",
-        category="diagnostic",
-    ),
+    text_state("ip", "IP address", "mdi:ip-network"),
+    text_state("gateway", "Gateway", "mdi:router-network", enabled=False),
+    text_state("netmask", "Netmask", "mdi:ip-network-outline", enabled=False),
+    text_state("dns", "DNS servers", "mdi:dns-outline", enabled=False),
+    text_state("mac", "MAC address", "mdi:identifier", enabled=False),
+    text_state("firmware", "Firmware", "mdi:chip"),
     LAST_ERROR,
 )
 
@@ -126,7 +65,6 @@ _EVENTS = (
         type=ValueType.JSON,
         event_types=("conflict",),
         name="Address conflict",
-        translation_key="ip_conflict",
         icon="mdi:ip-network",
         category="diagnostic",
     ),
@@ -138,28 +76,13 @@ _EVENTS = (
         type=ValueType.JSON,
         event_types=("unreachable",),
         name="Unreachable",
-        translation_key="unreachable",
         icon="mdi:lan-disconnect",
         category="diagnostic",
         enabled=False,
     ),
 )
 
-_COMMANDS = (
-    Row(
-        key="reset",
-        kind=Kind.COMMAND,
-        platform="button",
-        type=ValueType.ENUM,
-        options=("PRESS",),
-        name="Restart",
-        translation_key="reset",
-        category="config",
-        device_class="restart",
-        expiry=COMMAND_EXPIRY,
-        urgent=True,
-    ),
-)
+_COMMANDS = (restart(COMMAND_EXPIRY),)
 
 CH392 = Chip(
     id="ch392",

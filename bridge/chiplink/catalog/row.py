@@ -66,6 +66,10 @@ class Row:
     urgent: bool = False
     urgent_value: bool | None = None
 
+    def __post_init__(self) -> None:
+        """Take the key for the translation key where none is given."""
+        object.__setattr__(self, "translation_key", self.translation_key or self.key)
+
     @property
     def takes_commands(self) -> bool:
         """Whether anything may be sent to this row."""
@@ -82,7 +86,7 @@ class Row:
             kind=Kind.COMMAND,
             platform="button",
             name=self.button,
-            translation_key=f"{self.translation_key}_{BUTTON}",
+            translation_key="",
             options=(PRESS,),
             device_class=None,
             button=None,
@@ -109,14 +113,40 @@ class Chip:
         return next((row for row in self.rows if row.key == key), None)
 
 
-LAST_ERROR = Row(
-    key="last_error",
-    kind=Kind.STATE,
-    platform="sensor",
-    type=ValueType.TEXT,
-    name="Last error",
-    translation_key="last_error",
-    icon="mdi:alert-circle-outline",
-    category="diagnostic",
-)
+def text_state(key: str, name: str, icon: str, *, enabled: bool = True) -> Row:
+    """Return a state in words for those who look closer."""
+    return Row(
+        key=key,
+        kind=Kind.STATE,
+        platform="sensor",
+        type=ValueType.TEXT,
+        name=name,
+        icon=icon,
+        category="diagnostic",
+        enabled=enabled,
+    )
+
+
+def button(key: str, name: str, *, icon: str | None = None, expiry: int) -> Row:
+    """Return an urgent button."""
+    return Row(
+        key=key,
+        kind=Kind.COMMAND,
+        platform="button",
+        type=ValueType.ENUM,
+        options=(PRESS,),
+        name=name,
+        icon=icon,
+        expiry=expiry,
+        urgent=True,
+    )
+
+
+def restart(expiry: int) -> Row:
+    """Return the button that resets a chip."""
+    plain = button("reset", "Restart", expiry=expiry)
+    return replace(plain, category="config", device_class="restart")
+
+
+LAST_ERROR = text_state("last_error", "Last error", "mdi:alert-circle-outline")
 """Every chip's: empty after the next success."""

@@ -8,11 +8,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from chiplink.cli.remote import DEFAULT_BROKER
-from chiplink.doctor.visit import MAX_MESSAGES, Visit
 from chiplink.exceptions import ChiplinkError, UsageError
 from chiplink.mqtt.message import Message
 from chiplink.mqtt.topics import Topics, is_name
 from chiplink.mqtt.url import parse_broker
+from chiplink.mqtt.visit import MAX_MESSAGES, Visit
 
 if TYPE_CHECKING:
     import argparse

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import signal
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -14,11 +13,11 @@ from rich.text import Text
 from chiplink.cli.monitor_tree import FILTERS, DeviceState, NodeState, Tree
 from chiplink.cli.printable import printable
 from chiplink.cli.remote import DEFAULT_BROKER
-from chiplink.exceptions import BrokerError, ChiplinkError
-from chiplink.mqtt.connection import Connection
+from chiplink.exceptions import ChiplinkError
 from chiplink.mqtt.connection_events import Connected, Disconnected
 from chiplink.mqtt.message import Incoming, Subscription
 from chiplink.mqtt.url import parse_broker
+from chiplink.mqtt.visit import Visitor
 
 if TYPE_CHECKING:
     import argparse
@@ -26,9 +25,8 @@ if TYPE_CHECKING:
     from chiplink.mqtt.connection_events import Event
     from chiplink.mqtt.url import Broker
 
-CONNECT_DEADLINE = 15.0
 FIND_DEADLINE = 3.0
-"""Seconds to the broker's answer, and to the first node behind it."""
+"""Seconds to the first node."""
 
 SETTLED = 0.3
 """Seconds without a message after which what was retained is taken to be complete."""
@@ -72,34 +70,15 @@ async def _monitor(broker: Broker, *, once: bool) -> int:
     return 0
 
 
-class _Visit:
+class _Visit(Visitor):
     """A connection to a broker and what it told; it comes back by itself when it is lost."""
 
     def __init__(self, broker: Broker) -> None:
+        super().__init__(broker, "monitor")
         self.tree = Tree()
-        self._broker = broker
         self._trouble = ""
         self._changed = asyncio.Event()
         self._telling = False
-        self._up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        name = f"chiplink-monitor-{secrets.token_hex(4)}"
-        self._connection = Connection(broker, name, None, self._take)
-
-    async def __aenter__(self) -> Self:
-        self._connection.start()
-        try:
-            async with asyncio.timeout(CONNECT_DEADLINE):
-                await asyncio.shield(self._up)
-        except TimeoutError:
-            await self._connection.stop()
-            raise BrokerError(f"the broker {self._broker} does not answer") from None
-        except BaseException:
-            await self._connection.stop()
-            raise
-        return self
-
-    async def __aexit__(self, *_error: object) -> None:
-        await self._connection.stop()
 
     async def find(self) -> None:
         """Return when a node is there and nothing more comes; raises ChiplinkError."""
@@ -139,27 +118,21 @@ class _Visit:
             return False
         return True
 
-    def _take(self, event: Event) -> None:
+    def _heard(self, event: Event) -> None:
         if isinstance(event, Connected):
             self._trouble = ""
             self.tree = Tree()
             self._connection.subscribe([Subscription(one, replay=True) for one in FILTERS])
-            if not self._up.done():
-                self._up.set_result(None)
         elif isinstance(event, Disconnected):
-            self._note_trouble(printable(event.reason))
+            self._trouble = printable(event.reason)
+            self._tell(self._trouble)
         elif isinstance(event, Incoming):
-            line = self.tree.take(event)
-            if line and self._telling:
-                print(line, flush=True)
+            self._tell(self.tree.take(event))
         self._changed.set()
 
-    def _note_trouble(self, reason: str) -> None:
-        self._trouble = reason
-        if not self._up.done():
-            self._up.set_exception(BrokerError(reason))
-        elif self._telling:
-            print(reason, flush=True)
+    def _tell(self, line: str) -> None:
+        if line and self._telling:
+            print(line, flush=True)
 
 
 def snapshot(tree: Tree) -> list[str]:

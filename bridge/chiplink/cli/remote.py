@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from chiplink.exceptions import BrokerError, ChiplinkError, UsageError
-from chiplink.mqtt.connection import Connection
-from chiplink.mqtt.connection_events import Connected, Disconnected
+from chiplink.exceptions import ChiplinkError, UsageError
 from chiplink.mqtt.message import Incoming, Message, Subscription
+from chiplink.mqtt.results import decode_result
 from chiplink.mqtt.topics import BASE
+from chiplink.mqtt.visit import Visitor
 
 if TYPE_CHECKING:
     from chiplink.mqtt.connection_events import Event
@@ -26,62 +26,53 @@ MAX_QUEUED = 1024
 """Messages that may wait to be looked at."""
 
 FIND_DEADLINE = 3.0
-"""Seconds to connect and to find the device."""
+"""Seconds to find the device."""
 
 RESULT_DEADLINE = 35.0
 """Seconds to the first result; `accepted` extends it by what it announces."""
 
+LONGEST = 3600.0
+"""Seconds that may be announced."""
 
-class _Client:
-    """A short visit to a broker."""
+
+class _Client(Visitor):
+    """Sends commands and keeps what comes until it is looked at."""
 
     def __init__(self, broker: Broker) -> None:
+        super().__init__(broker, "cli")
         self.messages: asyncio.Queue[Incoming] = asyncio.Queue(MAX_QUEUED)
-        self._up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        name = f"chiplink-cli-{secrets.token_hex(4)}"
-        self._connection = Connection(broker, name, None, self._take)
 
-    async def __aenter__(self) -> Connection:
-        self._connection.start()
-        try:
-            async with asyncio.timeout(FIND_DEADLINE + 10):
-                await asyncio.shield(self._up)
-        except BaseException:
-            await self._connection.stop()
-            raise
-        return self._connection
+    def subscribe(self, topic: str, *, replay: bool = False) -> None:
+        """Have what is published on `topic`, and with `replay` what is retained, too."""
+        self._connection.subscribe([Subscription(topic, replay=replay)])
 
-    async def __aexit__(self, *_error: object) -> None:
-        await self._connection.stop()
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Publish once."""
+        self._connection.publish(Message(topic, payload))
 
-    def _take(self, event: Event) -> None:
+    def _heard(self, event: Event) -> None:
         if isinstance(event, Incoming):
             with contextlib.suppress(asyncio.QueueFull):  # a flood hides its own end only
                 self.messages.put_nowait(event)
-        elif isinstance(event, Connected) and not self._up.done():
-            self._up.set_result(None)
-        elif isinstance(event, Disconnected) and not self._up.done():
-            self._up.set_exception(BrokerError(event.reason))
 
 
 async def send_remote(broker: Broker, device: str | None, key: str, value: str) -> None:
     """Publish the command with an id and wait for its result; raises ChiplinkError."""
-    client = _Client(broker)
-    async with client as connection:
+    async with _Client(broker) as client:
         if device is None:
-            device = await _find(client, connection, key)
+            device = await _find(client, key)
         topic = f"{BASE}/{device}"
         if device.count("/") != 1:
             raise UsageError(f"{device!r} is no device; write NODE/DEVICE")
         request_id = secrets.token_hex(8)
-        connection.subscribe([Subscription(f"{topic}/result")])
-        connection.publish(Message(f"{topic}/{key}/set/{request_id}", value.encode()))
-        await _await_result(client, request_id)
+        client.subscribe(f"{topic}/result")
+        client.publish(f"{topic}/{key}/set/{request_id}", value.encode())
+        await _await_result(client, device, request_id)
 
 
-async def _find(client: _Client, connection: Connection, key: str) -> str:
+async def _find(client: _Client, key: str) -> str:
     """Return the only device that has `key`."""
-    connection.subscribe([Subscription(f"{BASE}/+/descriptor", replay=True)])
+    client.subscribe(f"{BASE}/+/descriptor", replay=True)
     found: list[str] = []
     try:
         async with asyncio.timeout(FIND_DEADLINE):
@@ -109,20 +100,19 @@ def _devices(payload: bytes, key: str) -> list[str]:
         return []
 
 
-async def _await_result(client: _Client, request_id: str) -> None:
+async def _await_result(client: _Client, device: str, request_id: str) -> None:
     deadline = RESULT_DEADLINE
-    while True:
-        async with asyncio.timeout(deadline):
-            message = await client.messages.get()
-        try:
-            result: dict[str, Any] = msgspec.json.decode(message.payload)
-        except msgspec.DecodeError:
-            continue
-        if not isinstance(result, dict) or result.get("id") != request_id:
-            continue
-        if result.get("phase") == "accepted":
-            deadline = RESULT_DEADLINE + result.get("expect_ms", 0) / 1000
-        elif result.get("phase") == "done":
-            return
-        else:
-            raise ChiplinkError(f"{result.get('error')}: {result.get('detail', '')}")
+    try:
+        while True:
+            async with asyncio.timeout(deadline):
+                message = await client.messages.get()
+            result = decode_result(message.payload)
+            if result is None or result.id != request_id:
+                continue
+            if result.phase == "done":
+                return
+            if result.phase != "accepted":
+                raise ChiplinkError(f"{result.error}: {result.detail}")
+            deadline = RESULT_DEADLINE + min(max(result.expect_ms / 1000, 0), LONGEST)
+    except TimeoutError:
+        raise ChiplinkError(f"{device} gives no result; is its bridge running?") from None

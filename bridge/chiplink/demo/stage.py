@@ -65,6 +65,8 @@ class Stage:
     async def _start(self) -> None:
         self.url = self._url or (await self._exits.enter_async_context(OwnBroker())).url
         self.broker: Broker = parse_broker(self.url)
+        if not self.broker.is_loopback:
+            raise BrokerError(f"{self.broker}: the demo arms a keyboard; use a broker on this host")
         folder = self._exits.enter_context(tempfile.TemporaryDirectory(prefix="chiplink-demo-"))
         self.pc = Pc()
         self.chip = Ch9329Sim(pc=self.pc)
@@ -116,8 +118,6 @@ class Stage:
 
     def _configuration(self) -> dict[str, Any]:
         mqtt: dict[str, Any] = {"url": self.url}
-        if not self.broker.is_loopback:
-            raise BrokerError(f"{self.broker}: the demo arms a keyboard; use a broker on this host")
         secret = self._folder / "secret"
         secret.touch(mode=0o600)
         secret.write_text(SECRET)

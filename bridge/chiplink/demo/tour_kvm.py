@@ -29,7 +29,7 @@ async def _states(stage: Stage) -> str:
 async def _type(stage: Stage) -> str:
     text = "Hello from MQTT!\n"
     result = await stage.watcher.command("kvm", "type", text)
-    expect("the result's phase", result["phase"], "done")
+    expect("the result's phase", result.phase, "done")
     await settle("the text on the PC", lambda: stage.pc.text, text)
     expect("anything pressed", stage.pc.anything_pressed, expected=False)
     return f"the PC reads {stage.pc.text.strip()!r}"
@@ -42,7 +42,7 @@ async def _keys(stage: Stage) -> str:
         result = await stage.watcher.command("kvm", "keys", "ctrl+alt+delete")
     finally:
         stop()
-    expect("the result's phase", result["phase"], "done")
+    expect("the result's phase", result.phase, "done")
     expect("ctrl+alt+delete was down", (0x05, frozenset({0x4C})) in seen, expected=True)
     await settle("anything pressed", lambda: stage.pc.anything_pressed, expected=False)
     return "three keys down at once, and all up again"
@@ -53,7 +53,7 @@ async def _caps(stage: Stage) -> str:
     stage.pc.keyboard.clear_text()
     for payload in ("ON", "OFF"):
         result = await stage.watcher.command("kvm", "keys", "caps_lock")
-        expect("the result's phase", result["phase"], "done")
+        expect("the result's phase", result.phase, "done")
         async with asyncio.timeout(SETTLE):
             await stage.watcher.until(topic, payload)
         if payload == "ON":
@@ -65,7 +65,7 @@ async def _caps(stage: Stage) -> str:
 async def _secret(stage: Stage) -> str:
     stage.pc.keyboard.clear_text()
     result = await stage.watcher.command("kvm", "type_secret", "demo_password")
-    expect("the result's phase", result["phase"], "done")
+    expect("the result's phase", result.phase, "done")
     await settle("the text on the PC", lambda: stage.pc.text, SECRET)
     leaks = [topic for topic, payload in stage.watcher.values.items() if SECRET in payload]
     expect("topics that hold it", leaks, [])
@@ -78,7 +78,7 @@ async def _mouse(stage: Stage) -> str:
     path = '[{"to":[100,200]},{"move":[300,-50]},{"click":"left"},{"scroll":-3}]'
     clicks, wheel = len(pc.clicks), pc.wheel
     result = await stage.watcher.command("kvm", "mouse", path)
-    expect("the result's phase", result["phase"], "done")
+    expect("the result's phase", result.phase, "done")
     await settle("the pointer", lambda: pc.pointer, (400, 150))
     await settle("clicks", lambda: len(pc.clicks) - clicks, 1)
     await settle("the wheel", lambda: pc.wheel - wheel, -3)
@@ -91,7 +91,7 @@ async def _media(stage: Stage) -> str:
     pressed = len(pc.media_pressed), len(pc.acpi_pressed)
     for key, name in (("media", "volume_up"), ("power", "sleep")):
         result = await stage.watcher.command("kvm", key, name)
-        expect(f"the phase of {key}", result["phase"], "done")
+        expect(f"the phase of {key}", result.phase, "done")
     await settle(
         "presses",
         lambda: (len(pc.media_pressed) - pressed[0], len(pc.acpi_pressed) - pressed[1]),
@@ -103,7 +103,7 @@ async def _media(stage: Stage) -> str:
 
 async def _custom_hid(stage: Stage) -> str:
     result = await stage.watcher.command("kvm", "hid_out", "01ff2a")
-    expect("the result's phase", result["phase"], "done")
+    expect("the result's phase", result.phase, "done")
     await settle("what the PC got", lambda: stage.pc.hid_received[-1:], [b"\x01\xff\x2a"])
     stage.pc.send_hid(b"\x55\xaa")
     topic = f"chiplink/{NODE}/kvm/hid_in"
@@ -122,7 +122,7 @@ async def _refusals(stage: Stage) -> str:
     )
     for key, payload, code in cases:
         result = await stage.watcher.command("kvm", key, payload)
-        expect(f"the error of {key}", result.get("error"), code)
+        expect(f"the error of {key}", result.error, code)
     expect("the text on the PC", stage.pc.text, before)
     return "each says why, nothing is typed"
 
@@ -131,7 +131,7 @@ async def _disarmed(stage: Stage) -> str:
     before = stage.pc.text
     await stage.watcher.command("kvm", "armed", "OFF")
     result = await stage.watcher.command("kvm", "type", "secret")
-    expect("the error", result.get("error"), "disarmed")
+    expect("the error", result.error, "disarmed")
     await stage.watcher.command("kvm", "armed", "ON")
     expect("the text on the PC", stage.pc.text, before)
     return "nothing is typed until it is armed again"
@@ -145,7 +145,7 @@ async def _cancel(stage: Stage) -> str:
         await until(lambda: len(stage.pc.text) >= WELL_ON_ITS_WAY)
     await stage.watcher.command("kvm", "cancel", "PRESS")
     result = await typing
-    expect("the error", result.get("error"), "cancelled")
+    expect("the error", result.error, "cancelled")
     await settle("anything pressed", lambda: stage.pc.anything_pressed, expected=False)
     expect("the text is a beginning", text.startswith(stage.pc.text), expected=True)
     return f"stopped after {len(stage.pc.text)} of {len(text)} characters, nothing pressed"
@@ -157,7 +157,7 @@ async def _unplugged(stage: Stage) -> str:
     async with asyncio.timeout(SETTLE):
         await stage.watcher.until(topic, "offline")
     result = await stage.watcher.command("kvm", "type", "x")
-    expect("the error", result.get("error"), "offline")
+    expect("the error", result.error, "offline")
     stage.line.reopen()
     async with asyncio.timeout(SETTLE * 3):
         await stage.watcher.until(topic, "online")

@@ -93,7 +93,7 @@ async def _cable(stage: Stage) -> str:
     await becomes(stage, "lan/cable", "OFF")
     await becomes(stage, "lan/link/plc/state", "backoff")
     result = await stage.watcher.send("lan", "link/plc/tx", b"lost?")
-    expect("the error", result.get("error"), "closed")
+    expect("the error", result.error, "closed")
     stage.lan.plug_cable()
     await becomes(stage, "lan/link/plc/state", "open")
     with hearing(stage, "lan", "plc") as heard:
@@ -112,13 +112,13 @@ async def _bad_sends(stage: Stage) -> str:
     )
     for key, payload, code in cases:
         result = await stage.watcher.send("lan", key, payload)
-        expect(f"the error of {key}", result.get("error"), code)
+        expect(f"the error of {key}", result.error, code)
     return "each says why, nothing is sent"
 
 
 async def _reset(stage: Stage) -> str:
     result = await stage.watcher.command("lan", "reset", "PRESS")
-    expect("the result's phase", result["phase"], "done")
+    expect("the result's phase", result.phase, "done")
     await becomes(stage, "lan/link/plc/state", "open")
     return "the chip was reset, its links are open again"
 

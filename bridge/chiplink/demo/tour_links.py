@@ -56,9 +56,9 @@ def hearing(stage: Stage, device: str, link: str) -> Iterator[Heard]:
 async def send(stage: Stage, device: str, key: str, data: bytes) -> str:
     """Send to a link, see that all of it went, and return the level that is known."""
     result = await stage.watcher.send(device, key, data)
-    expect(f"the phase of {key}", (result["phase"], result.get("detail", "")), ("done", ""))
-    expect("bytes", result["value"]["bytes"], len(data))
-    level: str = result["value"]["level"]
+    expect(f"the phase of {key}", (result.phase, result.detail), ("done", ""))
+    expect("bytes", result.value["bytes"], len(data))
+    level: str = result.value["level"]
     return level
 
 

@@ -61,8 +61,8 @@ async def _client_without(stage: Stage, device: str) -> str:
     expect("the level", level, LEVELS[device])
     for byte in UNCARRIED:
         result = await stage.watcher.send(device, "link/plc/tx", b"a%cb" % byte)
-        expect(f"the error of {byte:02X}", result.get("error"), "bad_payload")
-        told = f"{byte:02X}H" in result["detail"]
+        expect(f"the error of {byte:02X}", result.error, "bad_payload")
+        told = f"{byte:02X}H" in result.detail
         expect("the byte is named", told, expected=True)
     return f"all bytes but 1A and 1B and back, known to be {level}; those two are refused"
 
@@ -93,11 +93,11 @@ async def _at(stage: Stage, device: str) -> str:
         result = await stage.watcher.command(device, "at", "AT+CSQ")
     finally:
         chip.set_signal(before)
-    expect("the result's phase", result["phase"], "done")
-    line, final = result["value"]
+    expect("the result's phase", result.phase, "done")
+    line, final = result.value
     expect("the answer", (line.partition(",")[0], final), (f"+CSQ: {WEAKER}", "OK"))
     refused = await stage.watcher.command(device, "at", "AT+CFUN=0")
-    expect("the error of AT+CFUN=0", refused.get("error"), "not_allowed")
+    expect("the error of AT+CFUN=0", refused.error, "not_allowed")
     expect("the modem's functionality", chip.functionality, 1)
     return f"AT+CSQ says {line!r}; AT+CFUN=0 changes something and is refused"
 
@@ -112,7 +112,7 @@ async def _bad_sends(stage: Stage) -> str:
     )
     for device, key, payload, code in cases:
         result = await stage.watcher.send(device, key, payload)
-        expect(f"the error of {device}/{key}", result.get("error"), code)
+        expect(f"the error of {device}/{key}", result.error, code)
     return "each says why, nothing is sent"
 
 
@@ -140,7 +140,7 @@ async def _restart(stage: Stage, device: str) -> str:
 
 async def _reset(stage: Stage) -> str:
     result = await stage.watcher.command("cell", "reset", "PRESS")
-    expect("the result's phase", result["phase"], "done")
+    expect("the result's phase", result.phase, "done")
     await echoed(stage, "cell", "plc", b"back")
     restarts = stage.watcher.values[f"chiplink/{NODE}/cell/restarts"]
     expect("restarts by itself", restarts, "1")
@@ -153,7 +153,7 @@ async def _network(stage: Stage) -> str:
     await becomes(stage, "nbiot/link/plc/state", "backoff", PATIENCE)
     await becomes(stage, "nbiot/ip", "")
     result = await stage.watcher.send("nbiot", "link/plc/tx", b"lost?")
-    expect("the error", result.get("error"), "closed")
+    expect("the error", result.error, "closed")
     chip.find_network()
     await becomes(stage, "nbiot/registration", "home")
     await echoed(stage, "nbiot", "plc", b"back")

@@ -6,60 +6,39 @@ import asyncio
 import contextlib
 import itertools
 import secrets
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from chiplink.exceptions import BrokerError, ChiplinkError
-from chiplink.mqtt.connection import Connection
-from chiplink.mqtt.connection_events import Connected, Disconnected
+from chiplink.exceptions import ChiplinkError
+from chiplink.mqtt.connection_events import Connected
 from chiplink.mqtt.message import Incoming, Message, Subscription
+from chiplink.mqtt.results import decode_result
+from chiplink.mqtt.visit import Visitor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from chiplink.mqtt.connection_events import Event
+    from chiplink.mqtt.results import Answer
     from chiplink.mqtt.url import Broker
 
-CONNECT_DEADLINE = 15.0
 RESULT_DEADLINE = 20.0
 """Seconds."""
 
 
-class Watcher:
+class Watcher(Visitor):
     """Keeps the newest payload of each topic; `on_message` is called for every message."""
 
     def __init__(self, broker: Broker, node: str) -> None:
+        super().__init__(broker, "watcher")
         self.values: dict[str, str] = {}
         self.on_message: Callable[[Incoming], None] | None = None
         self._listeners: set[Callable[[Incoming], None]] = set()
         self._root = f"chiplink/{node}"
         self._changed = asyncio.Condition()
-        self._results: dict[str, asyncio.Future[dict[str, Any]]] = {}
-        self._up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._results: dict[str, asyncio.Future[Answer]] = {}
         self._numbers = itertools.count(1)
         self._token = secrets.token_hex(3)
-        name = f"chiplink-watcher-{self._token}"
-        self._connection = Connection(broker, name, None, self._take)
         self._tasks: set[asyncio.Task[None]] = set()
-
-    async def __aenter__(self) -> Self:
-        """Connect and subscribe; raises BrokerError."""
-        self._connection.start()
-        try:
-            async with asyncio.timeout(CONNECT_DEADLINE):
-                await asyncio.shield(self._up)
-        except TimeoutError:
-            await self._connection.stop()
-            raise BrokerError("the broker does not answer") from None
-        except BaseException:
-            await self._connection.stop()
-            raise
-        return self
-
-    async def __aexit__(self, *_error: object) -> None:
-        """Disconnect."""
-        await self._connection.stop()
 
     def publish(self, topic: str, payload: str, *, retain: bool = False) -> None:
         """Publish below the node's root."""
@@ -77,22 +56,22 @@ class Watcher:
         finally:
             self._listeners.discard(take)
 
-    async def command(self, device: str, key: str, payload: str) -> dict[str, Any]:
+    async def command(self, device: str, key: str, payload: str) -> Answer:
         """Send a command and return its last result."""
         return await self._answered(device, f"{key}/set", payload.encode())
 
-    async def send(self, device: str, key: str, payload: bytes) -> dict[str, Any]:
+    async def send(self, device: str, key: str, payload: bytes) -> Answer:
         """Send bytes to a link, `link/plc/tx`, and return the last result."""
         return await self._answered(device, key, payload)
 
-    async def _answered(self, device: str, key: str, payload: bytes) -> dict[str, Any]:
+    async def _answered(self, device: str, key: str, payload: bytes) -> Answer:
         request_id = f"{self._token}-{next(self._numbers)}"
-        future = self._results[request_id] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._results[request_id] = future
         self._publish(f"{device}/{key}/{request_id}", payload)
         try:
             async with asyncio.timeout(RESULT_DEADLINE):
-                result: dict[str, Any] = await future
-                return result
+                return await future
         except TimeoutError:
             raise ChiplinkError(f"{device}/{key}: no result came") from None
         finally:
@@ -103,13 +82,9 @@ class Watcher:
         async with self._changed:
             await self._changed.wait_for(lambda: self.values.get(topic) == payload)
 
-    def _take(self, event: Event) -> None:
+    def _heard(self, event: Event) -> None:
         if isinstance(event, Connected):
             self._connection.subscribe([Subscription(f"{self._root}/#", replay=True)])
-            if not self._up.done():
-                self._up.set_result(None)
-        elif isinstance(event, Disconnected) and not self._up.done():
-            self._up.set_exception(BrokerError(event.reason))
         elif isinstance(event, Incoming):
             self._note(event)
 
@@ -126,9 +101,11 @@ class Watcher:
         task.add_done_callback(self._tasks.discard)
 
     def _note_result(self, payload: bytes) -> None:
-        result: dict[str, Any] = msgspec.json.decode(payload)
-        future = self._results.get(result.get("id", ""))
-        if future is not None and result["phase"] != "accepted" and not future.done():
+        result = decode_result(payload)
+        if result is None or result.phase == "accepted":
+            return
+        future = self._results.get(result.id)
+        if future is not None and not future.done():
             future.set_result(result)
 
     async def _notify(self) -> None:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from chiplink.doctor.context import Heard
 from chiplink.doctor.finding import Finding, fail, ok, warn
-from chiplink.doctor.visit import Visit
 from chiplink.exceptions import BrokerError
 from chiplink.mqtt.failures import explain_exception
 from chiplink.mqtt.message import Message
 from chiplink.mqtt.tls import make_context
 from chiplink.mqtt.topics import Topics
+from chiplink.mqtt.visit import Visit
 
 if TYPE_CHECKING:
     from chiplink.config import Config

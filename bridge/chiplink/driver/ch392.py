@@ -21,32 +21,28 @@ from chiplink.driver.ch392_setup import (
 )
 from chiplink.driver.ch392_stack import Ch392Stack
 from chiplink.driver.ch392_watch import Watch
-from chiplink.driver.links import Links
+from chiplink.driver.network_device import NetworkDevice
 from chiplink.driver.sockets import Kind
-from chiplink.driver.supervision import Supervisor
 from chiplink.exceptions import (
     ChipError,
     ClosedError,
     CommandError,
-    DeadlineError,
     OfflineError,
     ProbeError,
     RefusedError,
-    UnknownKeyError,
 )
-from chiplink.model import DeviceEvent, Outcome, StateUpdate
+from chiplink.model import DeviceEvent, Outcome
 from chiplink.protocol.ch392 import Dhcp, Phy
 from chiplink.protocol.ch392_commands import set_mac_addr
 from chiplink.protocol.ch392_profile import DEFAULT, Profile
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable
 
-    from chiplink.catalog import Row
     from chiplink.driver.ch392_bus import BusPort
-    from chiplink.driver.device import Emission, Emit, LinkView, Started
+    from chiplink.driver.device import Started
     from chiplink.driver.links import LinkSettings
-    from chiplink.model import CommandRequest, Json, Scalar
+    from chiplink.model import CommandRequest, Json
     from chiplink.protocol.ch392_replies import IpInfo, Unreachable
 
 _LOG = logging.getLogger(__name__)
@@ -96,7 +92,7 @@ class Ch392Settings:
         return StaticAddress(self.ip, self.netmask, self.gateway)
 
 
-class Ch392:
+class Ch392(NetworkDevice):
     """A Device: keeps the chip connected and its links open.
 
     Raises UsageError when the links do not fit into the chip.
@@ -106,75 +102,31 @@ class Ch392:
         self._settings = settings
         self._port = port
         self._layout = lay_out(settings.links, settings.profile, settings.sockets)
-        self._counters: Counter[str] = Counter()
         self._chip: Ch392Chip | None = None
         self._watch: Watch | None = None
-        self._connected = asyncio.Event()
-        self._emit: Emit = _nobody
-        self._published: dict[str, Scalar] = {}
         self._phy = Phy.DISCONNECTED
         self._bound = False
         self._failed = False
         self._refresh_at = 0.0
         self._asking: asyncio.Task[None] | None = None
         self.stack = Ch392Stack(self._layout, frozenset(link.local_port for link in settings.links))
-        self._links = Links(settings.id, settings.links, self.stack)
-        self.id = settings.id
-        self.title = settings.title or settings.id
-        self.chip = CHIPS["ch392"]
-        self.rows: Mapping[str, Row] = {row.key: row for row in self.chip.rows}
-        self.links: Mapping[str, LinkView] = self._links.by_name
+        super().__init__(settings, CHIPS["ch392"], self.stack, Counter())
 
-    async def run(self, emit: Emit) -> None:
-        """Keep the chip connected and its links open until cancelled; all are closed then."""
-        self._emit = emit
-        self._published.clear()
-        self._supervisor = Supervisor(self.id, self._session, emit)
-        supervising = asyncio.create_task(self._supervisor.run())
-        try:
-            await self._links.run(emit)
-            await asyncio.wait({supervising})  # awaiting it would cancel it twice
-        finally:
-            supervising.cancel()
-            await asyncio.wait({supervising})
+    # Commands
 
-    def execute(self, request: CommandRequest, started: Started) -> Awaitable[Outcome]:
-        """Begin one command and return what waits for its end; raises CommandError."""
-        if request.key.startswith("link/"):
-            return self._links.execute(request, started)
+    def _command(self, request: CommandRequest, _started: Started) -> Awaitable[Outcome] | None:
         if request.key == "reset":
             return self._reset()
         if request.key == "dhcp":
             return self._renew()
-        raise UnknownKeyError(f"{request.key!r} is no command of this device")
-
-    def abort(self) -> None:
-        """Nothing that runs can be stopped half way."""
-
-    def unattended(self) -> None:
-        """Nothing is held."""
-
-    def counters(self) -> Mapping[str, int]:
-        """Return what was counted on the line."""
-        return self._counters
-
-    async def connected(self) -> None:
-        """Wait until the chip is initialised."""
-        await self._connected.wait()
-
-    # Commands
+        return None
 
     async def _reset(self) -> Outcome:
         """Reset the chip, and wait until it is back."""
         chip = self._answering()
         self._connected.clear()
         chip.die(ProbeError("a reset was asked for"))
-        try:
-            async with asyncio.timeout(RESET_DEADLINE):
-                await self._connected.wait()
-        except TimeoutError:
-            raise DeadlineError(f"the chip is not back after {RESET_DEADLINE:g} s") from None
-        return Outcome()
+        return await self._back(RESET_DEADLINE, "the chip")
 
     async def _renew(self) -> Outcome:
         """Take a new lease: the chip has no renewal but off and on again (section 5.30)."""
@@ -182,7 +134,7 @@ class Ch392:
             raise RefusedError("this chip has a fixed address; there is no lease to renew")
         chip = self._answering()
         self._failed = False
-        self._publish("dhcp", "asking")
+        self.publish("dhcp", "asking")
         await ask_for_lease(chip, again=True)
         return Outcome()
 
@@ -277,8 +229,8 @@ class Ch392:
         if phy.connected and not self._phy.connected and self._settings.address is None:
             self._ask_for_lease()
         self._phy = phy
-        self._publish("phy", PHY_WORDS[phy])
-        self._publish("cable", phy.connected)
+        self.publish("phy", PHY_WORDS[phy])
+        self.publish("cable", phy.connected)
         self._judge()
 
     async def without_cable(self) -> None:
@@ -298,10 +250,10 @@ class Ch392:
             self._note_lease(dhcp, info.ip)
         elif info.ip == _NONE:
             self._forgotten()
-        self._publish("ip", str(info.ip))
-        self._publish("gateway", str(info.gateway))
-        self._publish("netmask", str(info.netmask))
-        self._publish("dns", ", ".join(str(one) for one in info.dns if one != _NONE))
+        self.publish("ip", str(info.ip))
+        self.publish("gateway", str(info.gateway))
+        self.publish("netmask", str(info.netmask))
+        self.publish("dns", ", ".join(str(one) for one in info.dns if one != _NONE))
         self._judge()
 
     def _note_lease(self, dhcp: Dhcp | None, ip: IPv4Address) -> None:
@@ -309,10 +261,10 @@ class Ch392:
         if dhcp is Dhcp.FAILED:
             self._failed = True
             self._bound = self._bound and ip != _NONE
-            self._publish("dhcp", "failed")
+            self.publish("dhcp", "failed")
         elif dhcp is Dhcp.SUCCESS and ip != _NONE:
             self._bound, self._failed = True, False
-            self._publish("dhcp", "bound")
+            self.publish("dhcp", "bound")
         elif self._bound and ip == _NONE:
             self._forgotten()
 
@@ -324,7 +276,7 @@ class Ch392:
         chip = self._chip
         if chip is None or self._bound:
             return
-        self._publish("dhcp", "asking")
+        self.publish("dhcp", "asking")
         self._asking = asyncio.create_task(self._lease(chip, again=self._asking is not None))
 
     async def _lease(self, chip: Ch392Chip, *, again: bool) -> None:
@@ -359,15 +311,6 @@ class Ch392:
             self.stack.network_up()
 
     def _introduce(self, identity: Identity) -> None:
-        self._publish("firmware", identity.firmware)
-        self._publish("mac", identity.mac)
-        self._publish("dhcp", "asking" if self._settings.address is None else "off")
-
-    def _publish(self, key: str, value: Scalar) -> None:
-        if self._published.get(key) != value or key not in self._published:
-            self._published[key] = value
-            self._emit(StateUpdate(self.id, key, value))
-
-
-def _nobody(_emission: Emission) -> None:
-    """Before `run`, nobody listens."""
+        self.publish("firmware", identity.firmware)
+        self.publish("mac", identity.mac)
+        self.publish("dhcp", "asking" if self._settings.address is None else "off")

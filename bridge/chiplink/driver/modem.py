@@ -10,34 +10,30 @@ from typing import TYPE_CHECKING
 
 from chiplink.catalog import CHIPS
 from chiplink.driver import modem_setup
-from chiplink.driver.links import Links
 from chiplink.driver.modem_at import AtMode, ask_raw
 from chiplink.driver.modem_bearer import restart
 from chiplink.driver.modem_models import MODELS
 from chiplink.driver.modem_network import Network
 from chiplink.driver.modem_row import Bearing
 from chiplink.driver.modem_stack import ModemStack
+from chiplink.driver.network_device import NetworkDevice
 from chiplink.driver.sockets import Kind
-from chiplink.driver.supervision import Supervisor
 from chiplink.exceptions import (
     CommandError,
-    DeadlineError,
     OfflineError,
     ProbeError,
-    UnknownKeyError,
 )
 from chiplink.model import DeviceEvent, Outcome, StateUpdate
 from chiplink.protocol.at_events import Power, Restarted, Urc
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable
 
-    from chiplink.catalog import Row
-    from chiplink.driver.device import Emission, Emit, LinkView, Memory, Started
+    from chiplink.driver.device import Memory, Started
     from chiplink.driver.links import LinkSettings
     from chiplink.driver.modem_line import Line
     from chiplink.driver.sockets import KeepAlive
-    from chiplink.model import CommandRequest, Scalar
+    from chiplink.model import CommandRequest
     from chiplink.protocol.at_events import Event
     from chiplink.transport.base import Port
 
@@ -87,7 +83,7 @@ class ModemSettings:
         )
 
 
-class Modem:
+class Modem(NetworkDevice):
     """A Device: keeps the modem in its network and its links open."""
 
     def __init__(self, settings: ModemSettings, port: Port, memory: Memory) -> None:
@@ -96,75 +92,32 @@ class Modem:
         self._memory = memory
         self._model = MODELS[settings.chip]
         self._bearing = settings.bearing
-        self._counters: Counter[str] = Counter()
         self._line: Line | None = None
         self._network: Network | None = None
-        self._connected = asyncio.Event()
-        self._emit: Emit = _nobody
-        self._published: dict[str, Scalar] = {}
         self._restarts = 0
-        self.stack = ModemStack(self._model, self._bearing, self._counters)
-        self._links = Links(settings.id, settings.links, self.stack)
-        self.id = settings.id
-        self.title = settings.title or settings.id
-        self.chip = CHIPS[settings.chip]
-        self.rows: Mapping[str, Row] = {
-            row.key: row
-            for row in self.chip.rows
-            if row.key != "at" or settings.at is not AtMode.OFF
-        }
-        self.links: Mapping[str, LinkView] = self._links.by_name
+        counters: Counter[str] = Counter()
+        self.stack = ModemStack(self._model, self._bearing, counters)
+        super().__init__(settings, CHIPS[settings.chip], self.stack, counters)
+        if settings.at is AtMode.OFF:
+            self.rows = {key: row for key, row in self.rows.items() if key != "at"}
 
-    async def run(self, emit: Emit) -> None:
-        """Keep it connected and its links open until cancelled; all are closed then."""
-        self._emit = emit
-        self._published.clear()
-        self._supervisor = Supervisor(self.id, self._session, emit)
-        supervising = asyncio.create_task(self._supervisor.run())
-        try:
-            await self._links.run(emit)
-            await asyncio.wait({supervising})  # awaiting it would cancel it twice
-        finally:
-            supervising.cancel()
-            await asyncio.wait({supervising})
+    # Commands
 
-    def execute(self, request: CommandRequest, started: Started) -> Awaitable[Outcome]:
-        """Begin one command and return what waits for its end; raises CommandError."""
-        if request.key.startswith("link/"):
-            return self._links.execute(request, started)
+    def _command(self, request: CommandRequest, started: Started) -> Awaitable[Outcome] | None:
         if request.key == "reset":
             started(int(RESET_DEADLINE * 1000))
             return self._reset()
         if request.key == "at" and isinstance(request.value, str):
             mode, several = self._settings.at, self._bearing.several
             return ask_raw(self._answering(), self._model.id, request.value, mode, several=several)
-        raise UnknownKeyError(f"{request.key!r} is no command of this device")
-
-    def abort(self) -> None:
-        """Nothing that runs can be stopped half way."""
-
-    def unattended(self) -> None:
-        """Nothing is held."""
-
-    def counters(self) -> Mapping[str, int]:
-        """Return what was counted on the line."""
-        return self._counters
-
-    async def connected(self) -> None:
-        """Wait until the modem answers; the network may come later."""
-        await self._connected.wait()
+        return None
 
     async def _reset(self) -> Outcome:
         """Restart the modem, and wait until it is back."""
         line = self._answering()
         self._connected.clear()
         await restart(line)
-        try:
-            async with asyncio.timeout(RESET_DEADLINE):
-                await self._connected.wait()
-        except TimeoutError:
-            raise DeadlineError(f"the modem is not back after {RESET_DEADLINE:g} s") from None
-        return Outcome()
+        return await self._back(RESET_DEADLINE, "the modem")
 
     def _answering(self) -> Line:
         if self._line is None:
@@ -247,12 +200,6 @@ class Modem:
         self.publish("restarts", self._restarts)
         self.publish("registration", "unknown")
 
-    def publish(self, key: str, value: Scalar) -> None:
-        """Tell a state that has changed."""
-        if self._published.get(key) != value or key not in self._published:
-            self._published[key] = value
-            self._emit(StateUpdate(self.id, key, value))
-
     def obstacle(self, reason: str) -> None:
         """Tell what is in the network's way."""
         if reason != self._published.get("last_error", ""):
@@ -260,7 +207,3 @@ class Modem:
                 _LOG.warning("%s: %s", self.id, reason)
             self._published["last_error"] = reason
             self._emit(StateUpdate(self.id, "last_error", reason))
-
-
-def _nobody(_emission: Emission) -> None:
-    """Before `run`, nobody listens."""

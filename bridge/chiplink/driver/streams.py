@@ -15,6 +15,7 @@ from chiplink.driver.datagram_transport import DatagramTransport
 from chiplink.driver.sockets import Endpoint, Kind
 from chiplink.driver.stream_addresses import find
 from chiplink.driver.stream_errors import os_error
+from chiplink.driver.stream_register import Register
 from chiplink.driver.stream_server import StreamServer
 from chiplink.driver.stream_tls import Tls, begin_tls, client_tls
 from chiplink.driver.stream_transport import StreamTransport
@@ -48,6 +49,7 @@ class Streams:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
+        self._opened = Register()
 
     async def open_connection(  # noqa: PLR0913 - asyncio's, and the chip's
         self,
@@ -103,11 +105,14 @@ class Streams:
                 ttl=ttl,
             )
             transport = StreamTransport(await self._connect(endpoint))
+            self._opened.note(transport)
             try:
-                return await _begin(transport, protocol_factory(), tls)
+                shown, protocol = await _begin(transport, protocol_factory(), tls)
             except BaseException:
                 transport.abort()
                 raise
+            self._opened.show(transport, shown)
+            return shown, protocol
 
     async def create_datagram_endpoint(
         self,
@@ -130,6 +135,7 @@ class Streams:
             )
             protocol = protocol_factory()
             transport = DatagramTransport(await self._connect(endpoint), protocol)
+            self._opened.note(transport)
             try:
                 transport.begin()
             except BaseException:
@@ -196,16 +202,21 @@ class Streams:
         async with self._within(timeout):
             await self._stack.ready()
             await server.open()
+        self._opened.note_server(server)
         return server
 
     async def _connect(self, endpoint: Endpoint) -> Socket:
         await self._stack.ready()
         return await self._stack.connect(endpoint)
 
+    def _check(self) -> None:
+        """Raise CommandError where nothing can be opened."""
+
     @contextlib.asynccontextmanager
     async def _within(self, seconds: float | None) -> AsyncIterator[None]:
         """Bound the opening of something, and make its errors OSErrors."""
         try:
+            self._check()
             async with asyncio.timeout(seconds) as bound:
                 yield
         except CommandError as error:

@@ -37,6 +37,25 @@ def encode_result(result: Result) -> bytes:
     return msgspec.json.encode({name: item for name, item in fields.items() if item is not None})
 
 
+class Answer(msgspec.Struct, frozen=True):
+    """A result as whoever sent the command reads it; what is missing is empty."""
+
+    id: str = ""
+    phase: str = ""
+    error: str = ""
+    detail: str = ""
+    value: Any = None
+    expect_ms: int = 0
+
+
+def decode_result(payload: bytes) -> Answer | None:
+    """Return what a result says, None for what is none."""
+    try:
+        return msgspec.json.decode(payload, type=Answer)
+    except msgspec.MsgspecError:
+        return None
+
+
 class ResultLimit:
     """A bucket for each device and link that fills at the rate and holds a burst."""
 

@@ -1,7 +1,8 @@
-"""A short visit to a broker: ask, listen until a mark comes back, publish, leave."""
+"""Clients that come to a broker for one purpose and leave again."""
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import secrets
 from collections import deque
@@ -28,32 +29,29 @@ MAX_MESSAGES = 10_000
 """Messages that are kept; a broker with more below one node has another problem."""
 
 
-class Visit:
-    """An async context manager; `version` is 5 or 4 (3.1.1).
+class Visitor(abc.ABC):
+    """A client of `broker` inside `async with`, `kind` in its name; `version` is 5 or 4 (3.1.1).
 
-    `messages` are those that came, `heard` the topics on which something was published.
+    Entering raises BrokerError. A connection that is lost later comes back by itself.
     """
 
     def __init__(self, broker: Broker, kind: str) -> None:
-        self._broker = broker
-        self._loop = asyncio.get_running_loop()
-        self._up: asyncio.Future[int] = self._loop.create_future()
-        self._granted: asyncio.Future[tuple[bool, ...]] = self._loop.create_future()
-        self._unconfirmed: set[int] = set()
-        self._changed = asyncio.Event()
-        self._lost = ""
-        self.heard: set[str] = set()
-        self.messages: deque[Incoming] = deque(maxlen=MAX_MESSAGES)
         self.version = 0
+        self._broker = broker
+        self._up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         name = f"chiplink-{kind}-{secrets.token_hex(4)}"
         self._connection = Connection(broker, name, None, self._take)
+
+    @abc.abstractmethod
+    def _heard(self, event: Event) -> None:
+        """Take an event; the first Connected comes while the visitor is still entering."""
 
     async def __aenter__(self) -> Self:
         """Connect; raises BrokerError."""
         self._connection.start()
         try:
             async with asyncio.timeout(CONNECT_DEADLINE):
-                self.version = await asyncio.shield(self._up)
+                await asyncio.shield(self._up)
         except TimeoutError:
             await self._connection.stop()
             raise BrokerError(f"the broker {self._broker} does not answer") from None
@@ -66,9 +64,36 @@ class Visit:
         """Leave in good order."""
         await self._connection.stop()
 
+    def _take(self, event: Event) -> None:
+        if isinstance(event, Connected):
+            self.version = event.version
+            if not self._up.done():
+                self._up.set_result(None)
+        elif isinstance(event, Disconnected) and not self._up.done():
+            self._refused(event.reason)
+        self._heard(event)
+
+    def _refused(self, reason: str) -> None:
+        """Give up, but not before a broker without MQTT 5 was spoken to in 3.1.1."""
+        if reason != explain_reason(self._broker, "Unsupported protocol version"):
+            self._up.set_exception(BrokerError(reason))
+
+
+class Visit(Visitor):
+    """`messages` are those that came, `heard` the topics on which something was published."""
+
+    def __init__(self, broker: Broker, kind: str) -> None:
+        super().__init__(broker, kind)
+        self._granted: asyncio.Future[tuple[bool, ...]] = self._up.get_loop().create_future()
+        self._unconfirmed: set[int] = set()
+        self._changed = asyncio.Event()
+        self._lost = ""
+        self.heard: set[str] = set()
+        self.messages: deque[Incoming] = deque(maxlen=MAX_MESSAGES)
+
     async def subscribe(self, filters: Iterable[str]) -> tuple[bool, ...]:
         """Ask for what is retained below `filters` and what comes; whether each was granted."""
-        self._granted = self._loop.create_future()
+        self._granted = self._up.get_loop().create_future()
         self._connection.subscribe([Subscription(one, replay=True) for one in filters])
         try:
             async with asyncio.timeout(ANSWER_DEADLINE):
@@ -102,7 +127,7 @@ class Visit:
         except TimeoutError:
             raise BrokerError(f"the broker {self._broker} does not answer") from None
 
-    def _take(self, event: Event) -> None:
+    def _heard(self, event: Event) -> None:
         if isinstance(event, Incoming):
             self.messages.append(event)
             if not event.retain:
@@ -112,16 +137,6 @@ class Visit:
         elif isinstance(event, Subscribed):
             if not self._granted.done():
                 self._granted.set_result(event.granted)
-        elif isinstance(event, Connected):
-            if not self._up.done():
-                self._up.set_result(event.version)
-        else:
-            self._ended(event)
-        self._changed.set()
-
-    def _ended(self, event: Disconnected) -> None:
-        """Note the end; a broker that wants the other version of MQTT is tried once more."""
-        if self._up.done():
+        elif isinstance(event, Disconnected):
             self._lost = event.reason
-        elif event.reason != explain_reason(self._broker, "Unsupported protocol version"):
-            self._up.set_exception(BrokerError(event.reason))
+        self._changed.set()

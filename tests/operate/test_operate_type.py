@@ -1,0 +1,83 @@
+"""`chiplink type` and `keys` through a broker: what a bridge answers, or nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from chiplink.cli import remote
+from chiplink.mqtt.message import Message
+from chiplink.mqtt.url import parse_broker
+from chiplink.mqtt.visit import Visit
+from e2e.e2e_waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from operate_support import Desk
+
+    from chiplink.demo.broker import OwnBroker
+
+
+@contextlib.asynccontextmanager
+async def answering(broker: OwnBroker, *payloads: bytes) -> AsyncIterator[None]:
+    """Answer each command of cellar/kvm with these; ID stands for its id."""
+    async with Visit(parse_broker(broker.url), "test") as client:
+        await client.subscribe(["chiplink/cellar/kvm/type/set/+"])
+
+        async def answer() -> None:
+            await until(lambda: client.messages)
+            number = client.messages[0].topic.rpartition("/")[2].encode()
+            for payload in payloads:
+                data = payload.replace(b"ID", number)
+                await client.publish([Message("chiplink/cellar/kvm/result", data)])
+
+        task = asyncio.create_task(answer())
+        yield
+        task.cancel()
+
+
+async def type_at(desk: Desk, broker: OwnBroker) -> tuple[int, str]:
+    words = ("type", "hello", "--broker", broker.url, "--device", "cellar/kvm")
+    ended = await desk.run(*words)
+    return ended.code, ended.complaint if ended.code else ""
+
+
+async def test_nobody_answers(
+    desk: Desk, broker: OwnBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "RESULT_DEADLINE", 0.3)
+    said = "chiplink: cellar/kvm gives no result; is its bridge running?"
+    assert await type_at(desk, broker) == (1, said)
+
+
+async def test_nonsense_is_no_answer(desk: Desk, broker: OwnBroker) -> None:
+    nonsense = (
+        b"",
+        b"[]",
+        b"\xff",
+        b'{"id": 3}',
+        b'{"id": "another", "phase": "failed"}',
+        b'{"id": "ID", "phase": "accepted", "expect_ms": "soon"}',
+        b'{"id": "ID", "phase": "accepted", "expect_ms": 100}',
+        b'{"id": "ID", "phase": "done"}',
+    )
+    async with answering(broker, *nonsense):
+        assert await type_at(desk, broker) == (0, "")
+
+
+@pytest.mark.parametrize("error", ["not_armed", "offline"])
+async def test_a_refusal_is_told(desk: Desk, broker: OwnBroker, error: str) -> None:
+    result = {"id": "ID", "phase": "failed", "error": error, "detail": "for a reason"}
+    async with answering(broker, json.dumps(result).encode()):
+        assert await type_at(desk, broker) == (1, f"chiplink: {error}: for a reason")
+
+
+async def test_a_broker_that_does_not_answer(desk: Desk) -> None:
+    ended = await desk.run("type", "x", "--broker", "mqtt://127.0.0.1:9", "--device", "a/b")
+    assert ended.code == 1
+    assert "127.0.0.1:9" in ended.complaint
