@@ -26,7 +26,7 @@ from chiplink.exceptions import (
 from chiplink.model import DeviceEvent
 from chiplink.sim import Ch392Sim, Lease
 from chiplink.sim.ch392 import SERVER
-from chiplink.sim.ch392_events import ChipStarted
+from chiplink.sim.ch392_events import ChipStarted, CommandTaken
 from driver.ch392_bench import PLC, Line
 from driver.ch392_network import MemoryEther
 from driver.fake_stack import CHIP, HOST, Network
@@ -53,11 +53,14 @@ class Desk:
         self.sim = Ch392Sim(ether=MemoryEther(self.network), dhcp_server=lease)
         self.line = Line(self.sim, baud=115200)
         self.resets = 0
+        self.commands: list[bytes] = []
         self.sim.observe(self._note)
         patch.setattr(devices, "make_port", lambda *_: self.line)
 
     def _note(self, event: object) -> None:
         self.resets += isinstance(event, ChipStarted)
+        if isinstance(event, CommandTaken):
+            self.commands.append(bytes([event.code]) + event.arguments)
 
     @property
     def open_sockets(self) -> list[int]:
@@ -135,6 +138,16 @@ def test_what_is_no_port(port: str, kind: type[ChiplinkError], words: str) -> No
     with pytest.raises(kind) as caught:
         ch392(port)
     assert str(caught.value).startswith(words)
+
+
+@virtual
+async def test_a_chip_knows_before_init_whether_a_server_has_several_peers(plug_in: PlugIn) -> None:
+    for several, function in ((False, 0x08), (True, 0x0A)):
+        desk = plug_in()
+        async with ch392(PORT, ip=FIXED, several_peers=several):
+            (bits,) = {each for each in desk.commands if each[0] == 0x55}
+            assert bits == bytes([0x55, function, 0, 0, 0])
+            assert desk.commands.index(bits) < desk.commands.index(b"\x27")
 
 
 def test_a_server_is_opened_as_with_any_chip() -> None:

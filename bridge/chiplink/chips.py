@@ -185,7 +185,7 @@ class ModemChip(RunningChip):
     """A modem."""
 
 
-def ch392(
+def ch392(  # noqa: PLR0913 - as many as there are choices
     port: str,
     *,
     ip: str | None = None,
@@ -193,13 +193,15 @@ def ch392(
     gateway: str | None = None,
     profile: str = "ch392f",
     sockets: int = 4,
+    several_peers: bool = False,
     timeout: float = CONNECT_TIMEOUT,
     on_event: Callable[[DeviceEvent], None] | None = None,
 ) -> Ch392Chip:
     """Return the CH392 at `port`, written as in the configuration; to be used by `async with`.
 
     Without `ip` DHCP gives the address. The chip's buffers are shared evenly by `sockets`
-    connections at once, 1 to 4: fewer are faster. `timeout` is in seconds.
+    connections at once, 1 to 4: fewer are faster. `several_peers` tells the chip that a
+    server will have more than one. `timeout` is in seconds.
     Raises UsageError, ConfigError.
     """
     if profile not in PROFILES:
@@ -213,6 +215,7 @@ def ch392(
         netmask=mask,
         gateway=router,
         sockets=sockets,
+        several_peers=several_peers,
     )
     url = parse_port(port)
     if url.baud is not None:

@@ -249,6 +249,10 @@ async def test_what_the_chip_dropped_counts_too() -> None:
             box.post(b"x", f"{CHIP}:5140")
             await asyncio.sleep(6)
             assert bench.info("log")["dropped"] == total
+        socket.dropped = 12  # type: ignore[attr-defined]
+        await bench.do("link/log/set", "CLOSE")
+        await asyncio.sleep(6)
+        assert bench.info("log")["dropped"] == 12
 
 
 @virtual

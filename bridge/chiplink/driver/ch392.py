@@ -71,7 +71,11 @@ _NONE = IPv4Address(0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ch392Settings:
-    """`[device.NAME]` of the configuration, checked; `sockets` counts where there are no links."""
+    """`[device.NAME]` of the configuration, checked.
+
+    Where there are no links `sockets` counts, and `several_peers`: a server will have more than
+    one, of which the chip must know from the beginning.
+    """
 
     id: str
     chip: str = "ch392"
@@ -83,6 +87,7 @@ class Ch392Settings:
     gateway: IPv4Address | None = None
     links: tuple[LinkSettings, ...] = ()
     sockets: int = 4
+    several_peers: bool = False
 
     @property
     def address(self) -> StaticAddress | None:
@@ -184,7 +189,7 @@ class Ch392(NetworkDevice):
         self._connected.set()
 
     async def _initialise(self, chip: Ch392Chip) -> None:
-        several = any(
+        several = self._settings.several_peers or any(
             link.kind is Kind.TCP_SERVER and link.peers > 1 for link in self._settings.links
         )
         await initialise(chip, self._layout, self._settings.address, several_peers=several)

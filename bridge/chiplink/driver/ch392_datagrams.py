@@ -19,6 +19,7 @@ from chiplink.exceptions import (
     ClosedError,
     CommandError,
     DeadlineError,
+    OfflineError,
     OutcomeUnknownError,
     RefusedError,
 )
@@ -112,7 +113,10 @@ class DatagramSocket:
         except (DeadlineError, ClosedError) as error:
             raise ClosedError(str(error)) from None
         socket = self._socket
-        await socket.write(data, *before)
+        try:
+            await socket.write(data, *before)
+        except OfflineError as error:
+            raise ClosedError(str(error)) from None
         if not confirm:
             return Level.ACCEPTED
         try:

@@ -281,10 +281,11 @@ class ChipSocket:
     async def write(self, data: bytes, *before: bytes) -> None:
         """Write at most the send buffer, once it is free; `before` are commands sent with it.
 
-        Raises the error it ended with when nothing was sent, OutcomeUnknownError when it
-        may have been.
+        Raises the error it ended with, or OfflineError, when nothing was sent,
+        OutcomeUnknownError when it may have been.
         """
         await self.wait_free()
+        self._chip.check()
         self.free = self.receipt = False
         self._written_at = asyncio.get_running_loop().time()
         write = write_send_buf_sn(self.number, data, limit=self._buffers.send.size)

@@ -83,7 +83,9 @@ class TcpSocket:
         for at in range(0, len(data), self.window):
             try:
                 await self._socket.write(data[at : at + self.window])
-            except (ClosedError, DeadlineError) as error:
+            except (ClosedError, DeadlineError, OfflineError) as error:
+                if not at:
+                    raise ClosedError(str(error)) from None
                 raise OutcomeUnknownError(f"{error}, {at} of {len(data)} bytes in") from None
         if not one_packet:
             self._many_sent_at = asyncio.get_running_loop().time()

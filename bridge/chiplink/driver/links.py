@@ -251,12 +251,15 @@ class Link:
 
     async def _read_datagrams(self, socket: Socket) -> None:
         dropped = socket.dropped
-        while True:
-            chunk = await socket.receive()
+        try:
+            while True:
+                chunk = await socket.receive()
+                self._info.lost(socket.dropped - dropped)
+                dropped = socket.dropped
+                if self._passes(chunk):
+                    self._received(chunk.data, chunk.peer if self._settings.several else "")
+        finally:
             self._info.lost(socket.dropped - dropped)
-            dropped = socket.dropped
-            if self._passes(chunk):
-                self._received(chunk.data, chunk.peer if self._settings.several else "")
 
     def _passes(self, chunk: Chunk) -> bool:
         """Whether a datagram may go on; what nobody could take is counted."""
