@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +119,8 @@ def run(options: argparse.Namespace) -> int:
 async def _probe(url: PortUrl, text: str, *, as_json: bool) -> int:
     tried: list[str] = []
     for probe in PROBES:
+        if sys.stderr.isatty():
+            print(f"looking for a {probe.name}: some seconds", file=sys.stderr)
         found = await probe.look(url, text, tried)
         if found is None:
             continue
