@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := pyproject.toml setup.py $(wildcard native/*.py native/src/*.c native/include/chiplink/*.h)
 FUZZ_SECONDS ?= 30
+PARALLEL ?= --numprocesses $$((2 * $$(nproc))) --dist worksteal
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: run test test-ha lint lint-ha sanitize fuzz bench wheel install uninstall clean format
 
 run: $(VENV)/run.stamp; @$(BIN)/chiplink demo $(DEMO)
-test: $(VENV)/test.stamp; @tests/native/run test && $(BIN)/python -m pytest $(PYTEST) $(if $(PYTEST),,&& tests/homeassistant/run)
+test: $(VENV)/test.stamp; @tests/native/run test && $(BIN)/python -m pytest $(if $(PYTEST),$(PYTEST),$(PARALLEL)) $(if $(PYTEST),,&& tests/homeassistant/run)
 test-ha: $(VENV)/run.stamp; @tests/homeassistant/run $(PYTEST)
 lint: $(VENV)/lint.stamp; @$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy && $(BIN)/clang-format --dry-run -Werror $(wildcard native/src/*.c native/include/chiplink/*.h tests/native/*.c tests/native/*.h)
 lint-ha: $(VENV)/lint.stamp; @tests/homeassistant/lint

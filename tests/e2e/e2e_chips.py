@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ssl
 import subprocess
 from contextlib import asynccontextmanager
@@ -89,6 +90,12 @@ def certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(paper, key)
     return server, ssl.create_default_context(cafile=paper)
+
+
+def descriptors_before() -> dict[str, str]:
+    """What this process has open, without what earlier tests left for the garbage collector."""
+    gc.collect()
+    return descriptors()
 
 
 def descriptors() -> dict[str, str]:

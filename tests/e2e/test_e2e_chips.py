@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from e2e_chips import NEIGHBOUR, Lan, descriptors, lan, ready_chip
+from e2e_chips import NEIGHBOUR, Lan, descriptors, descriptors_before, lan, ready_chip
 from e2e_waiting import until
 
 from chiplink.chips import Ch392Chip
@@ -300,7 +300,7 @@ async def test_nobody_is_there(tmp_path: Path) -> None:
 async def test_nothing_answers(tmp_path: Path) -> None:
     async with lan(tmp_path) as one:
         one.sim.faults.switch_on("no-answer")
-        before = descriptors()
+        before = descriptors_before()
         with pytest.raises(OfflineError, match=r"/lan\?baud=921600: no CH392 answers within 0.5 s"):
             await one.chip(timeout=0.5).__aenter__()
         assert descriptors() == before
@@ -313,7 +313,7 @@ async def test_leaving_with_everything_open(
     tmp_path: Path, loss: str, over: str, *, fails: bool
 ) -> None:
     """A connection that is read, one that is not, a server and its client, a datagram socket."""
-    before = descriptors()
+    before = descriptors_before()
     async with neighbour() as far, lan(tmp_path, ports=(PORT,), over=over) as one:
         end = pytest.raises(ZeroDivisionError) if fails else contextlib.nullcontext()
         with end:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chiplink.exceptions import UsageError
@@ -48,6 +48,7 @@ def test_fields(text: str, parts: tuple[str, ...]) -> None:
     assert fields(text) == parts
 
 
+@example("²")
 @given(st.text(max_size=300))
 def test_anything_is_read_without_an_error(text: str) -> None:
     assert len(fields(text)) <= 64

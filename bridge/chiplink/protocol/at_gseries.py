@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from chiplink.exceptions import UsageError
 from chiplink.framing import at_data
 from chiplink.protocol.at_command import Command, Ends, Row, execute, read, table, write
-from chiplink.protocol.at_text import address, host, joined, number, port, quote
+from chiplink.protocol.at_text import address, host, integer, joined, number, port, quote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,8 +119,9 @@ def read_status(lines: Sequence[str]) -> str | None:
     """Read CIPSTATUS: one of STATES; None for anything else."""
     for line in lines:
         text = line.partition(":")[2].strip().strip('"').partition(",")[0]
-        if text.isdigit() and int(text) < len(STATES) - 1:
-            return STATES[int(text)]
+        state = integer(text)
+        if state is not None and 0 <= state < len(STATES) - 1:
+            return STATES[state]
         if text in STATES:
             return text
     return None
