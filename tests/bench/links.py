@@ -40,6 +40,9 @@ SETTLE = 10 * 2144
 MARKS = [SETTLE + number * BULK for number in range(ROUNDS + 1)]
 """Where rounds begin and end."""
 
+LAP = 2.0
+"""Seconds of a round in which several send at once."""
+
 SHARE = 0.9
 TURNAROUNDS = 2.05
 """At least; at most two, and one between rounds."""
@@ -72,6 +75,9 @@ async def _shares() -> bool:
         for way, rounds in found.items():
             print(f"  {way} in windows of {window} bytes:")
             good &= _shown(rounds, window, limited=sockets == 1)
+    shares = await _together(4)
+    best, median = max(shares), statistics.median(shares)
+    print(f"  sent over 4 at once: {best:.1%} of the line, {median:.1%} in the median")
     return good
 
 
@@ -119,6 +125,34 @@ async def _measure(url: str, port: int, sockets: int, marks: _Marks) -> dict[str
             writer.close()
             await writer.wait_closed()
     return found
+
+
+async def _together(sockets: int) -> list[float]:
+    """Send over `sockets` connections at once; the shares of the line of all, round by round."""
+    taken = [0]
+
+    def take(connection: socket.socket) -> None:
+        while data := connection.recv(65536):
+            taken[0] += len(data)
+
+    with _far(take) as port, _chip() as url:
+        async with ch392(url, ip="203.0.113.60", sockets=sockets) as chip:
+            await chip.ready(10)
+            pairs = [await chip.open_connection(NEIGHBOUR, port) for _ in range(sockets)]
+            pouring = [asyncio.create_task(_pour(writer, BULK * 100)) for _reader, writer in pairs]
+            shares = [await _share(taken) for _ in range(ROUNDS + 1)]
+            for task in pouring:
+                task.cancel()
+            for _reader, writer in pairs:
+                writer.transport.abort()
+    return shares[1:]
+
+
+async def _share(taken: list[int]) -> float:
+    """Return the share of the line in the next seconds."""
+    count, begun = taken[0], time.perf_counter()
+    await asyncio.sleep(LAP)
+    return (taken[0] - count) / (time.perf_counter() - begun) / LINE
 
 
 class _Clock:
