@@ -316,3 +316,25 @@ async def test_connected_says_nothing_before_the_interrupt() -> None:
         assert bench.paper.of(0x39) == []
         bench.paper.tell(0, CONNECT, state=ESTABLISHED)
         await bench.opened("plc")
+
+
+@virtual
+async def test_what_is_sent_while_everything_is_looked_at_harms_nothing() -> None:
+    bench = PaperBench(CLIENT)
+    async with bench.running():
+        await bench.until(lambda: bench.paper.of(0x37))
+        await asyncio.sleep(0.1)
+        bench.paper.connect(0)
+        await bench.opened("plc")
+        await asyncio.sleep(1)
+        sent: list[str] = []
+
+        def send(code: int, _arguments: bytes) -> None:
+            if code == 0x2F and not sent:
+                sent.append(bench.submit("link/plc/tx", b"hello"))
+
+        bench.paper.on_command = send
+        await bench.until(lambda: sent)
+        assert (await bench.ending(sent[0])).phase is Phase.DONE
+        await asyncio.sleep(1)
+        assert bench.phase("plc") == "open"
