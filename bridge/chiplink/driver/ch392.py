@@ -54,9 +54,6 @@ REFRESH = 60.0
 """Seconds without a cable and an address after which the chip is initialised again: one that
 was reset without a word looks just so."""
 
-MAC_PAUSE = 0.1
-"""Seconds that writing the MAC address into the EEPROM takes (section 5.5)."""
-
 NO_CABLE = "no network cable"
 NO_ADDRESS = "no address yet: DHCP is asking"
 NO_SERVER = "no address: no DHCP server answers"
@@ -150,8 +147,7 @@ class Ch392(NetworkDevice):
         """
         command = set_mac_addr(mac, force=force)
         chip = self._answering()
-        await chip.ask(command)
-        await asyncio.sleep(MAC_PAUSE)
+        await chip.deafen(command)
         await self._reset()
         if self._published.get("mac") != mac.hex(":"):
             raise ChipError(f"the chip still has the MAC address {self._published.get('mac')}")

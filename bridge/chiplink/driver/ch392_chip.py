@@ -133,6 +133,18 @@ class Ch392Chip:
                     await self._quiet.wait()
                     await asyncio.sleep(NEXT)
 
+    async def deafen(self, command: bytes) -> None:
+        """Send a command behind which the chip hears nothing for a while, and let it be so long."""
+        try:
+            await to_the_end(self._deafen(command))
+        finally:
+            self._quiet.set()
+
+    async def _deafen(self, command: bytes) -> None:
+        async with self._lock:
+            await self._run(command)
+            await asyncio.sleep(ch392_commands()[command[0]].pause / _MICROSECONDS)
+
     async def _ask(
         self, commands: tuple[bytes, ...], take: Callable[..., None] | None
     ) -> list[bytes]:
