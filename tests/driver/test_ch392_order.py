@@ -13,6 +13,7 @@ import pytest
 
 from chiplink.driver.ch392_chip import Ch392Chip
 from chiplink.driver.ch392_uart_bus import UartBusPort
+from chiplink.driver.sockets import Endpoint, Kind
 from chiplink.exceptions import CommandError
 from chiplink.model import CommandRequest, Phase
 from chiplink.protocol.ch392_commands import check_exist, init_ch392, open_socket_sn
@@ -239,6 +240,45 @@ async def _chip(paper: PaperChip) -> Ch392Chip:
     counters: Counter[str] = Counter()
     bus = await UartBusPort(MemoryPort(paper, baud=9600), DEFAULT).connect(counters, lambda: None)
     return Ch392Chip(bus, DEFAULT, counters)
+
+
+@pytest.mark.parametrize("name", LINKS)
+@virtual
+async def test_closed_twice_it_can_be_opened_again(name: str) -> None:
+    bench = Ch392Bench(LINKS[name])
+    bench.listen()
+    async with bench.running():
+        for pause in range(6):
+            await bench.opened(name, "listening" if name == "srv" else "open")
+            closing = [bench.submit(f"link/{name}/set", "CLOSE")]
+            await asyncio.sleep(pause / 1000)
+            closing.append(bench.submit(f"link/{name}/set", "CLOSE"))
+            for number in closing:
+                assert (await bench.ending(number)).phase is Phase.DONE
+            assert bench.open_sockets == []
+            assert (await bench.set(name, "OPEN")).phase is Phase.DONE
+
+
+@pytest.mark.parametrize("count", range(2, 60, 3))
+@virtual
+async def test_cancelled_twice_it_leaves_no_socket_taken(count: int) -> None:
+    bench = Ch392Bench(sockets=1)
+    bench.listen()
+    wanted = Endpoint(kind=Kind.TCP_CLIENT, host=HOST, port=502)
+    async with bench.running():
+        stack = bench.device.stack
+        await stack.ready()
+        connecting = asyncio.create_task(stack.connect(wanted))
+        await asyncio.sleep(count / 1000)
+        for _time in range(2):
+            connecting.cancel()
+            await asyncio.sleep(0.001)
+        await asyncio.wait({connecting})
+        if not connecting.cancelled():
+            await connecting.result().close()
+        await asyncio.sleep(1)
+        assert bench.open_sockets == []
+        await (await stack.connect(wanted)).close()
 
 
 @virtual

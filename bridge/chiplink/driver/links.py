@@ -332,8 +332,8 @@ class Link:
         self._turned.set()
         if self._wanted:
             return _done()
-        if self._attempts is not None:
-            self._attempts.cancel()
+        if self._attempts is not None and not self._attempts.cancelling():
+            self._attempts.cancel()  # once: again it would break off the closing
         return self._wait_until_closed()
 
     async def _wait_until_closed(self) -> Outcome:
