@@ -13,7 +13,7 @@ import pytest
 
 from chiplink.driver.ch392_chip import Ch392Chip
 from chiplink.driver.ch392_uart_bus import UartBusPort
-from chiplink.driver.sockets import Endpoint, Kind
+from chiplink.driver.sockets import Endpoint, KeepAlive, Kind
 from chiplink.exceptions import CommandError
 from chiplink.model import CommandRequest, Phase
 from chiplink.protocol.ch392_commands import check_exist, init_ch392, open_socket_sn
@@ -21,7 +21,7 @@ from chiplink.protocol.ch392_profile import DEFAULT
 from chiplink.sim.ch392_events import CommandTaken
 from chiplink.sim.events import Replied
 from chiplink.transport.memory import MemoryPort
-from driver.ch392_bench import CLIENT, SERVER_LINK, SERVER_LINK_3, UDP, Ch392Bench
+from driver.ch392_bench import CLIENT, SERVER_LINK, SERVER_LINK_3, UDP, Ch392Bench, PaperBench
 from driver.ch392_paper import PaperChip
 from driver.fake_stack import CHIP, HOST
 from driver.virtual_clock import virtual
@@ -29,6 +29,7 @@ from driver.virtual_clock import virtual
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from chiplink.driver.sockets import Socket
     from chiplink.sim.events import Event
     from driver.fake_stack import Stream
 
@@ -234,6 +235,38 @@ async def _read_to_the_end(stream: Stream) -> bytes:
 
 
 # The chip by itself
+
+
+@virtual
+async def test_keep_alive_times_stay_in_order_when_setting_them_is_cancelled() -> None:
+    bench = PaperBench()
+    times = {0x56: 20000, 0x57: 15000}
+    seen: list[tuple[int, int]] = []
+    async with bench.running():
+        stack = bench.device.stack
+        await stack.ready()
+        wanted = Endpoint(kind=Kind.TCP_CLIENT, host=HOST, port=502)
+
+        def connect(idle: float) -> asyncio.Task[Socket]:
+            return asyncio.create_task(
+                stack.connect(replace(wanted, keep_alive=KeepAlive(idle, 0.5, 9)))
+            )
+
+        def note(code: int, arguments: bytes) -> None:
+            if code in times:
+                times[code] = int.from_bytes(arguments, "little")
+                seen.append((times[0x56], times[0x57]))
+                first.cancel()
+
+        bench.paper.on_command = note
+        first = connect(16)
+        await asyncio.wait({first})
+        second = connect(10)
+        await bench.until(lambda: bench.paper.of(0x37))
+        assert all(idle > interval for idle, interval in seen)
+        assert seen[-1] == (10000, 500)
+        second.cancel()
+        await asyncio.wait({second})
 
 
 async def _chip(paper: PaperChip) -> Ch392Chip:
