@@ -105,6 +105,7 @@ class TcpSocket:
             async with asyncio.timeout(RECEIPT_DEADLINE):
                 came = await self._socket.wait_receipt()
         except TimeoutError:
+            self._many_sent_at = asyncio.get_running_loop().time()  # its SEND_OK may come yet
             return Level.ACCEPTED
         if not came:
             raise OutcomeUnknownError(str(self._socket.error))
