@@ -183,6 +183,30 @@ async def test_a_new_lease_by_command() -> None:
 
 
 @virtual
+async def test_an_address_that_goes_while_a_new_lease_is_asked_for_is_no_reset() -> None:
+    bench = PaperBench(CLIENT, dhcp=True)
+    lease = bench.paper.ip_inf
+
+    def switch(code: int, arguments: bytes) -> None:
+        if (code, arguments) == (0x41, b"\x00"):
+            bench.paper.dhcp, bench.paper.ip_inf = 1, bytes(20)
+
+    async with bench.running():
+        await bench.until(lambda: bench.value("dhcp") == "bound")
+        bench.paper.on_command = switch
+        bench.paper.said.clear()
+        await bench.do("dhcp")
+        await asyncio.sleep(8)
+        assert (bench.value("dhcp"), bench.value("ip")) == ("asking", "0.0.0.0")  # noqa: S104
+        bench.paper.dhcp, bench.paper.ip_inf = 0, lease
+        bench.paper.interrupt(0x08)
+        await bench.until(lambda: bench.value("dhcp") == "bound")
+        assert bench.paper.of(0x05) == []
+        bench.paper.ip_inf = bytes(20)
+        await bench.until(lambda: bench.paper.of(0x05))
+
+
+@virtual
 async def test_a_new_lease_that_nobody_gives() -> None:
     bench = Ch392Bench(CLIENT)
     bench.listen()

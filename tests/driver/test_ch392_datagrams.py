@@ -9,6 +9,7 @@ from ipaddress import IPv4Network
 
 import pytest
 
+from chiplink.driver.streams import Streams
 from chiplink.exceptions import Code
 from chiplink.model import LinkPhase, Phase
 from chiplink.protocol.ch392_profile import DEFAULT, HeaderLength
@@ -191,6 +192,67 @@ async def test_a_time_out_right_after_the_write() -> None:
         await asyncio.sleep(1)
         assert (await bench.send("udp", b"x")).value == {"level": "sent", "bytes": 1}
         assert bench.phase("udp") == "open"
+
+
+@virtual
+async def test_what_is_sent_while_it_is_opened_again_waits_for_that() -> None:
+    bench = PaperBench(UDP_SERVER)
+    async with bench.running():
+        await bench.opened("log")
+        bench.paper.tell(0, TIM_OUT)
+        await bench.until(lambda: bench.counters["reopened"])
+        await asyncio.sleep(0.1)
+        bench.paper.said.clear()
+        assert (await bench.send("log", b"x", "192.0.2.7:700")).phase is Phase.DONE
+        said = [each[:2] for each in bench.paper.said]
+        # The destination, too: before OPEN it would make a client of the server.
+        assert said.index("35") < said.index("31") < said.index("39")
+        assert bench.phase("log") == "open"
+
+
+@virtual
+async def test_whether_it_went_out_is_unknown_when_the_cable_goes() -> None:
+    bench = PaperBench(UDP)
+    bench.paper.after_write = SENBUF_FREE
+    async with bench.running():
+        await bench.opened("udp")
+        number = bench.submit("link/udp/tx", b"x")
+        await asyncio.sleep(0.5)
+        bench.paper.phy = 1
+        bench.paper.interrupt(0x04)
+        result = await bench.ending(number)
+        assert (result.error, result.detail) == (Code.UNKNOWN, "no network cable")
+
+
+class _Errors(asyncio.DatagramProtocol):
+    """Writes down what could not be sent, and the end."""
+
+    def __init__(self) -> None:
+        self.told: list[Exception | None] = []
+
+    def error_received(self, exc: Exception) -> None:
+        self.told.append(exc)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.told.append(exc)
+
+
+@virtual
+async def test_who_does_not_answer_costs_the_others_of_an_endpoint_nothing() -> None:
+    bench = Ch392Bench()
+    box = bench.mailbox("192.0.2.9:900")
+    bench.ether.silent.add(HOST)
+    async with bench.running():
+        streams = Streams(bench.device.stack)
+        transport, protocol = await streams.create_datagram_endpoint(_Errors)
+        for number in range(5):
+            transport.sendto(b"x", (HOST, 5000))
+            transport.sendto(bytes([number]), ("192.0.2.9", 900))
+        assert [(await box.get())[0][0] for _each in range(5)] == [0, 1, 2, 3, 4]
+        assert not transport.is_closing()
+        assert all(isinstance(each, TimeoutError) for each in protocol.told)
+        transport.close()
+        await bench.until(lambda: protocol.told[-1:] == [None])
 
 
 @virtual

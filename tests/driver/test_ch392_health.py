@@ -10,7 +10,7 @@ import pytest
 from chiplink.exceptions import ChipError, Code, UsageError
 from chiplink.model import Phase
 from chiplink.sim.ch392 import SERVER
-from chiplink.sim.ch392_events import ChipStarted
+from chiplink.sim.ch392_events import ChipStarted, CommandTaken
 from driver.ch392_bench import CLIENT, STATIC, UDP, Ch392Bench, PaperBench
 from driver.ch392_paper import CONNECT, ESTABLISHED, RECV
 from driver.virtual_clock import virtual
@@ -316,3 +316,41 @@ async def test_connected_says_nothing_before_the_interrupt() -> None:
         assert bench.paper.of(0x39) == []
         bench.paper.tell(0, CONNECT, state=ESTABLISHED)
         await bench.opened("plc")
+
+
+@virtual
+async def test_what_is_sent_while_everything_is_looked_at_harms_nothing() -> None:
+    bench = PaperBench(CLIENT)
+    async with bench.running():
+        await bench.until(lambda: bench.paper.of(0x37))
+        await asyncio.sleep(0.1)
+        bench.paper.connect(0)
+        await bench.opened("plc")
+        await asyncio.sleep(1)
+        sent: list[str] = []
+
+        def send(code: int, _arguments: bytes) -> None:
+            if code == 0x2F and not sent:
+                sent.append(bench.submit("link/plc/tx", b"hello"))
+
+        bench.paper.on_command = send
+        await bench.until(lambda: sent)
+        assert (await bench.ending(sent[0])).phase is Phase.DONE
+        await asyncio.sleep(1)
+        assert bench.phase("plc") == "open"
+
+
+@virtual
+async def test_nothing_is_asked_while_the_mac_address_is_written() -> None:
+    bench = Ch392Bench(wired=False)
+    taken: list[tuple[float, int]] = []
+
+    def note(event: object) -> None:
+        if isinstance(event, CommandTaken):
+            taken.append((asyncio.get_running_loop().time(), event.code))
+
+    async with bench.running():
+        bench.sim.observe(note)
+        await bench.device.write_mac(bytes.fromhex("02 00 00 12 34 56"), force=True)
+        at = next(number for number, (_time, code) in enumerate(taken) if code == 0x21)
+        assert taken[at + 1][0] - taken[at][0] > 0.0999

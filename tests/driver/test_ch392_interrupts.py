@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +17,7 @@ from driver.ch392_bench import (
     UDP,
     UDP_SERVER,
     Ch392Bench,
+    MemorySpi,
     PaperBench,
     Pin,
 )
@@ -27,7 +30,11 @@ from driver.ch392_paper import (
     SEND_OK,
     TIM_OUT,
 )
+from driver.fake_stack import HOST
 from driver.virtual_clock import virtual
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 BOTH_WAYS = pytest.mark.parametrize("wired", [True, False], ids=["INT", "polled"])
 UNREACH, IP_CONFLI, PHY_CHANGE, DHCP = 0x01, 0x02, 0x04, 0x08
@@ -310,3 +317,97 @@ async def test_stray_status_bytes_wake_whoever_polls() -> None:
         await stream.send(data)
         await bench.until(lambda: len(bench.said.received("plc")) >= len(data))
         assert bench.said.received("plc") == data
+
+
+OTHER = replace(CLIENT, id="other", port=503)
+
+
+async def _one_waits(bench: PaperBench) -> str:
+    """Connect both links; the other's WRITE is not taken yet. Returns its id."""
+    await bench.until(lambda: len(bench.paper.of(0x37)) == 2)
+    await asyncio.sleep(0.1)
+    for number in (0, 1):
+        bench.paper.connect(number)
+    await bench.opened("plc")
+    await bench.opened("other")
+    await asyncio.sleep(0.5)
+    bench.paper.after_write = 0
+    number = bench.submit("link/other/tx", b"x")
+    await asyncio.sleep(0.3)
+    return number
+
+
+@virtual
+async def test_a_socket_that_is_closed_does_not_hide_what_it_read_of_another() -> None:
+    bench = PaperBench(CLIENT, OTHER)
+    async with bench.running():
+        sending = await _one_waits(bench)
+        closing: list[str] = []
+
+        def close(code: int, _arguments: bytes) -> None:
+            if code == 0x29 and bench.paper.of(0x3C) and not closing:
+                closing.append(bench.submit("link/plc/set", "CLOSE"))
+                bench.paper.tell(1, SENBUF_FREE | SEND_OK)
+
+        bench.paper.on_command = close
+        bench.paper.tell(0, RECV, b"read, and then looked for more")
+        async with asyncio.timeout(1):
+            assert (await bench.ending(sending)).phase is Phase.DONE
+        assert closing
+
+
+@virtual
+async def test_nonsense_of_one_socket_does_not_hide_another() -> None:
+    bench = PaperBench(CLIENT, OTHER)
+    async with bench.running():
+        sending = await _one_waits(bench)
+        nonsense: list[bytes] = []
+
+        def status(arguments: bytes) -> bytes:
+            if arguments == b"\x00" and not nonsense:
+                nonsense.append(b"\xff")
+                return nonsense[0]
+            each = bench.paper.sockets[arguments[0]]
+            bits, each.bits = each.bits, 0
+            return bytes([bits])
+
+        def free(code: int, _arguments: bytes) -> None:
+            if code == 0x29 and bench.paper.of(0x3C) and not nonsense:
+                bench.paper.answers[0x30] = status
+                bench.paper.tell(1, SENBUF_FREE | SEND_OK)
+
+        bench.paper.on_command = free
+        bench.paper.tell(0, RECV, b"read, and then looked for more")
+        async with asyncio.timeout(1):
+            assert (await bench.ending(sending)).phase is Phase.DONE
+        assert nonsense
+
+
+@BOTH_WAYS
+@virtual
+async def test_a_link_that_is_always_busy_leaves_the_others_their_turn(
+    monkeypatch: pytest.MonkeyPatch,
+    wired: bool,  # noqa: FBT001
+) -> None:
+    at_once = MemorySpi.run
+
+    async def run(self: MemorySpi, commands: Sequence[bytes]) -> list[bytes]:
+        await asyncio.sleep(0.003)  # else nothing takes any time
+        return await at_once(self, commands)
+
+    monkeypatch.setattr(MemorySpi, "run", run)
+    bench = Ch392Bench(CLIENT, OTHER, wired=wired, spi=True)
+    many, few = bench.listen(), bench.listen(f"{HOST}:503")
+    async with bench.running():
+        await bench.opened("plc")
+        await bench.opened("other")
+        stream = await few.accept()
+        flood = asyncio.create_task((await many.accept()).send(bytes(1_000_000)))
+        for count in range(1, 6):
+            await asyncio.sleep(0.5)
+            await stream.send(b"x")
+            async with asyncio.timeout(0.3):
+                await bench.until(lambda count=count: len(bench.said.received("other")) == count)
+        assert 0 < len(bench.said.received("plc")) < 1_000_000
+        await bench.until(lambda: len(bench.said.received("plc")) == 1_000_000)
+        await flood

@@ -13,6 +13,7 @@ import pytest
 
 from chiplink.driver.ch392_chip import Ch392Chip
 from chiplink.driver.ch392_uart_bus import UartBusPort
+from chiplink.driver.sockets import Endpoint, KeepAlive, Kind
 from chiplink.exceptions import CommandError
 from chiplink.model import CommandRequest, Phase
 from chiplink.protocol.ch392_commands import check_exist, init_ch392, open_socket_sn
@@ -20,7 +21,7 @@ from chiplink.protocol.ch392_profile import DEFAULT
 from chiplink.sim.ch392_events import CommandTaken
 from chiplink.sim.events import Replied
 from chiplink.transport.memory import MemoryPort
-from driver.ch392_bench import CLIENT, SERVER_LINK, SERVER_LINK_3, UDP, Ch392Bench
+from driver.ch392_bench import CLIENT, SERVER_LINK, SERVER_LINK_3, UDP, Ch392Bench, PaperBench
 from driver.ch392_paper import PaperChip
 from driver.fake_stack import CHIP, HOST
 from driver.virtual_clock import virtual
@@ -28,6 +29,7 @@ from driver.virtual_clock import virtual
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from chiplink.driver.sockets import Socket
     from chiplink.sim.events import Event
     from driver.fake_stack import Stream
 
@@ -235,10 +237,81 @@ async def _read_to_the_end(stream: Stream) -> bytes:
 # The chip by itself
 
 
+@virtual
+async def test_keep_alive_times_stay_in_order_when_setting_them_is_cancelled() -> None:
+    bench = PaperBench()
+    times = {0x56: 20000, 0x57: 15000}
+    seen: list[tuple[int, int]] = []
+    async with bench.running():
+        stack = bench.device.stack
+        await stack.ready()
+        wanted = Endpoint(kind=Kind.TCP_CLIENT, host=HOST, port=502)
+
+        def connect(idle: float) -> asyncio.Task[Socket]:
+            return asyncio.create_task(
+                stack.connect(replace(wanted, keep_alive=KeepAlive(idle, 0.5, 9)))
+            )
+
+        def note(code: int, arguments: bytes) -> None:
+            if code in times:
+                times[code] = int.from_bytes(arguments, "little")
+                seen.append((times[0x56], times[0x57]))
+                first.cancel()
+
+        bench.paper.on_command = note
+        first = connect(16)
+        await asyncio.wait({first})
+        second = connect(10)
+        await bench.until(lambda: bench.paper.of(0x37))
+        assert all(idle > interval for idle, interval in seen)
+        assert seen[-1] == (10000, 500)
+        second.cancel()
+        await asyncio.wait({second})
+
+
 async def _chip(paper: PaperChip) -> Ch392Chip:
     counters: Counter[str] = Counter()
     bus = await UartBusPort(MemoryPort(paper, baud=9600), DEFAULT).connect(counters, lambda: None)
     return Ch392Chip(bus, DEFAULT, counters)
+
+
+@pytest.mark.parametrize("name", LINKS)
+@virtual
+async def test_closed_twice_it_can_be_opened_again(name: str) -> None:
+    bench = Ch392Bench(LINKS[name])
+    bench.listen()
+    async with bench.running():
+        for pause in range(6):
+            await bench.opened(name, "listening" if name == "srv" else "open")
+            closing = [bench.submit(f"link/{name}/set", "CLOSE")]
+            await asyncio.sleep(pause / 1000)
+            closing.append(bench.submit(f"link/{name}/set", "CLOSE"))
+            for number in closing:
+                assert (await bench.ending(number)).phase is Phase.DONE
+            assert bench.open_sockets == []
+            assert (await bench.set(name, "OPEN")).phase is Phase.DONE
+
+
+@pytest.mark.parametrize("count", range(2, 60, 3))
+@virtual
+async def test_cancelled_twice_it_leaves_no_socket_taken(count: int) -> None:
+    bench = Ch392Bench(sockets=1)
+    bench.listen()
+    wanted = Endpoint(kind=Kind.TCP_CLIENT, host=HOST, port=502)
+    async with bench.running():
+        stack = bench.device.stack
+        await stack.ready()
+        connecting = asyncio.create_task(stack.connect(wanted))
+        await asyncio.sleep(count / 1000)
+        for _time in range(2):
+            connecting.cancel()
+            await asyncio.sleep(0.001)
+        await asyncio.wait({connecting})
+        if not connecting.cancelled():
+            await connecting.result().close()
+        await asyncio.sleep(1)
+        assert bench.open_sockets == []
+        await (await stack.connect(wanted)).close()
 
 
 @virtual

@@ -555,3 +555,19 @@ async def test_a_name_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None
             )
         )
         assert bench.commands(0x35) == []
+
+
+@virtual
+async def test_a_receipt_that_comes_late_is_not_the_next_ones() -> None:
+    bench = PaperBench(CLIENT)
+    async with bench.running():
+        await _connected(bench)
+        bench.paper.after_write = SENBUF_FREE
+        assert (await bench.send("plc", b"one")).value == {"level": "accepted", "bytes": 3}
+        number = bench.submit("link/plc/tx", b"two")
+        await asyncio.sleep(0.3)
+        bench.paper.tell(0, SEND_OK)
+        assert (await bench.ending(number)).value == {"level": "accepted", "bytes": 3}
+        bench.paper.after_write = SENBUF_FREE | SEND_OK
+        await asyncio.sleep(2)
+        assert (await bench.send("plc", b"three")).value == {"level": "sent", "bytes": 5}

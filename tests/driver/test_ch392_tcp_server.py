@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from dataclasses import replace
 from ipaddress import IPv4Network
@@ -15,6 +16,7 @@ from chiplink.driver.sockets import KeepAlive
 from chiplink.exceptions import Code, UsageError
 from chiplink.model import LinkPhase, Phase
 from chiplink.protocol.ch392_profile import DEFAULT, ServerMode
+from chiplink.sim.ch392_events import CommandTaken
 from driver.ch392_bench import (
     CLIENT,
     SERVER_LINK,
@@ -215,6 +217,47 @@ async def test_closing_it_closes_its_connections() -> None:
         await bench.opened("srv")
 
 
+@pytest.mark.parametrize("count", range(1, 25))
+@virtual
+async def test_closed_while_somebody_is_let_in(count: int) -> None:
+    bench = Ch392Bench(replace(SERVER_LINK, keep_alive=KeepAlive(20, 15, 9)))
+    left = count
+
+    def close(event: object) -> None:
+        nonlocal left
+        if isinstance(event, CommandTaken):
+            left -= 1
+            if left == 0:
+                asyncio.get_running_loop().call_soon(bench.submit, "link/srv/set", "CLOSE")
+
+    async with bench.running():
+        await bench.opened("srv", "listening")
+        await asyncio.sleep(1)
+        bench.sim.observe(close)
+        bench.call()
+        await bench.opened("srv", "closed")
+        await asyncio.sleep(3)
+        assert bench.open_sockets == []
+        await bench.set("srv", "OPEN")
+        await bench.opened("srv", "listening")
+
+
+@pytest.mark.parametrize("pause", range(6))
+@virtual
+async def test_who_calls_while_it_closes_is_not_left_hanging(pause: int) -> None:
+    bench = Ch392Bench(SERVER_LINK_3)
+    async with bench.running():
+        await bench.opened("srv", "listening")
+        await asyncio.sleep(1)
+        closing = asyncio.create_task(bench.set("srv", "CLOSE"))
+        await asyncio.sleep(pause / 2000)
+        with contextlib.suppress(ConnectionRefusedError):
+            bench.call()
+        assert (await closing).phase is Phase.DONE
+        await asyncio.sleep(1)
+        assert bench.open_sockets == []
+
+
 @virtual
 async def test_a_hundred_callers_leave_nothing_behind() -> None:
     bench = Ch392Bench(SERVER_LINK_3)
@@ -396,6 +439,20 @@ async def test_a_port_that_is_taken() -> None:
         assert bench.paper.of(0x3D) == ["3D 00"]
         bench.paper.status.clear()
         await bench.opened("srv", "listening")
+
+
+@virtual
+async def test_who_never_got_through_does_not_end_the_next() -> None:
+    bench = PaperBench(SERVER_LINK_3)
+    async with bench.running():
+        await _listening(bench)
+        bench.paper.tell(2, TIM_OUT)
+        await asyncio.sleep(1)
+        bench.paper.connect(2, HOST, 40002)
+        await bench.opened("srv")
+        await asyncio.sleep(1)
+        assert bench.info("srv")["peers"] == [f"{HOST}:40002"]
+        assert (await bench.send("srv", b"x", f"{HOST}:40002")).phase is Phase.DONE
 
 
 # Sockets

@@ -314,6 +314,20 @@ async def test_only_peers_that_are_allowed() -> None:
         assert ("srv", LinkPhase.OPEN) in bench.phases
 
 
+@pytest.mark.parametrize("stranger", ["[2001:db8::1]:5000", "nonsense:1"])
+@virtual
+async def test_who_has_no_ipv4_address_is_turned_away_alone(stranger: str) -> None:
+    bench = LinksBench(replace(SERVER, allow=(IPv4Network("192.0.2.0/28"),)))
+    async with bench.running():
+        await bench.reached("srv", "listening")
+        bench.call(8080, "192.0.2.1:4000")
+        await bench.reached("srv")
+        bench.call(8080, stranger)
+        await asyncio.sleep(6)
+        assert bench.info("srv")["refused"] == 1
+        assert bench.info("srv")["peers"] == ["192.0.2.1:4000"]
+
+
 @virtual
 async def test_a_lost_listener_is_opened_again() -> None:
     bench = LinksBench(SERVER)

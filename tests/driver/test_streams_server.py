@@ -236,6 +236,13 @@ async def test_closed_while_the_chip_is_lost() -> None:
 
 
 @virtual
+async def test_closed_at_once() -> None:
+    it = await Opened().open()
+    await it.end()
+    assert it.stack.open == []
+
+
+@virtual
 async def test_it_cannot_listen_at_first() -> None:
     it = Opened()
     it.stack.errors.append(ChipError("no server on this chip"))

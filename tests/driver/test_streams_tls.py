@@ -281,6 +281,30 @@ async def test_a_protocol_that_fails_at_once_costs_one_connection(certificate: P
 
 
 @virtual
+async def test_closing_all_sends_what_a_server_wrote(certificate: Path) -> None:
+    it = World(certificate)
+    written = asyncio.Event()
+
+    def write(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _piece in range(3):
+            writer.write(bytes(100_000))
+        written.set()
+
+    server = await it.server.start_server(write, PORT, ssl=it.there)
+    reader, writer = await it.client.open_connection(
+        SERVER, PORT, ssl=it.here, server_hostname="broker.example", limit=1_000_000
+    )
+    reading = asyncio.create_task(reader.read())
+    await written.wait()
+    server.close()
+    server.close_clients()
+    assert len(await reading) == 300_000
+    writer.close()
+    await server.wait_closed()
+    assert it.far.open == []
+
+
+@virtual
 async def test_a_server_that_is_closed_while_shaking_hands(certificate: Path) -> None:
     it = World(certificate)
     server = await it.server.start_server(shout, PORT, ssl=it.there)

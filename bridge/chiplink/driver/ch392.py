@@ -54,9 +54,6 @@ REFRESH = 60.0
 """Seconds without a cable and an address after which the chip is initialised again: one that
 was reset without a word looks just so."""
 
-MAC_PAUSE = 0.1
-"""Seconds that writing the MAC address into the EEPROM takes (section 5.5)."""
-
 NO_CABLE = "no network cable"
 NO_ADDRESS = "no address yet: DHCP is asking"
 NO_SERVER = "no address: no DHCP server answers"
@@ -112,6 +109,8 @@ class Ch392(NetworkDevice):
         self._phy = Phy.DISCONNECTED
         self._bound = False
         self._failed = False
+        self._renewing = False
+        """Whether DHCP was switched off and on: the address may be gone meanwhile."""
         self._refresh_at = 0.0
         self._asking: asyncio.Task[None] | None = None
         self.stack = Ch392Stack(self._layout, frozenset(link.local_port for link in settings.links))
@@ -139,6 +138,7 @@ class Ch392(NetworkDevice):
             raise RefusedError("this chip has a fixed address; there is no lease to renew")
         chip = self._answering()
         self._failed = False
+        self._renewing = True
         self.publish("dhcp", "asking")
         await ask_for_lease(chip, again=True)
         return Outcome()
@@ -150,8 +150,7 @@ class Ch392(NetworkDevice):
         """
         command = set_mac_addr(mac, force=force)
         chip = self._answering()
-        await chip.ask(command)
-        await asyncio.sleep(MAC_PAUSE)
+        await chip.deafen(command)
         await self._reset()
         if self._published.get("mac") != mac.hex(":"):
             raise ChipError(f"the chip still has the MAC address {self._published.get('mac')}")
@@ -181,6 +180,7 @@ class Ch392(NetworkDevice):
         self._introduce(identity)
         pool = self.stack.attach(chip)
         self._phy, self._bound, self._failed = Phy.DISCONNECTED, False, False
+        self._renewing = False
         self._asking = None
         self._chip = chip
         self._watch = Watch(chip, pool, self)
@@ -264,14 +264,16 @@ class Ch392(NetworkDevice):
     def _note_lease(self, dhcp: Dhcp | None, ip: IPv4Address) -> None:
         """A lease that cannot be renewed still counts while the chip has its address."""
         if dhcp is Dhcp.FAILED:
-            self._failed = True
+            self._failed, self._renewing = True, False
             self._bound = self._bound and ip != _NONE
             self.publish("dhcp", "failed")
         elif dhcp is Dhcp.SUCCESS and ip != _NONE:
-            self._bound, self._failed = True, False
+            self._bound, self._failed, self._renewing = True, False, False
             self.publish("dhcp", "bound")
         elif self._bound and ip == _NONE:
-            self._forgotten()
+            self._bound = False
+            if not self._renewing:
+                self._forgotten()
 
     def _forgotten(self) -> None:
         if self._chip is not None:

@@ -81,22 +81,24 @@ class Ch392Chip:
         if self.dead.done():
             raise OfflineError(f"the chip is being reset: {self.dead.result()}")
 
-    async def ask(self, *commands: bytes) -> list[bytes]:
+    async def ask(self, *commands: bytes, take: Callable[..., None] | None = None) -> list[bytes]:
         """Send a batch and return the replies; raises LostReplyError, OfflineError.
 
-        Cancelled, it ends when the replies have come: the next batch must not get them.
+        Cancelled, it ends when the replies have come: the next batch must not get them. `take`
+        gets them even then, for what reading clears is told once, and before anybody gets those
+        of the next batch; it raises LostReplyError for nonsense.
         """
-        return await _to_the_end(self._ask(*commands))
+        return await to_the_end(self._ask(commands, take))
 
-    async def read(self, *commands: bytes) -> list[bytes]:
-        """Ask what can be asked again; raises OfflineError."""
+    async def read(self, *commands: bytes, take: Callable[..., None] | None = None) -> list[bytes]:
+        """Ask what can be asked again, `take` as for `ask`; raises OfflineError."""
         for _attempt in range(READ_TRIES - 1):
             try:
-                return await self.ask(*commands)
+                return await self.ask(*commands, take=take)
             except LostReplyError:
                 continue
         try:
-            return await self.ask(*commands)
+            return await self.ask(*commands, take=take)
         except LostReplyError as error:
             raise self._given_up(ProbeError(f"{READ_TRIES} times over, {error}")) from None
 
@@ -113,7 +115,7 @@ class Ch392Chip:
         Cancelled, it ends when the chip is no longer BUSY.
         """
         try:
-            await _to_the_end(self._perform(command, deadline))
+            await to_the_end(self._perform(command, deadline))
         finally:
             self._quiet.set()
 
@@ -131,13 +133,31 @@ class Ch392Chip:
                     await self._quiet.wait()
                     await asyncio.sleep(NEXT)
 
-    async def _ask(self, *commands: bytes) -> list[bytes]:
+    async def deafen(self, command: bytes) -> None:
+        """Send a command behind which the chip hears nothing for a while, and let it be so long."""
+        try:
+            await to_the_end(self._deafen(command))
+        finally:
+            self._quiet.set()
+
+    async def _deafen(self, command: bytes) -> None:
+        async with self._lock:
+            await self._run(command)
+            await asyncio.sleep(ch392_commands()[command[0]].pause / _MICROSECONDS)
+
+    async def _ask(
+        self, commands: tuple[bytes, ...], take: Callable[..., None] | None
+    ) -> list[bytes]:
         try:
             async with self._lock:
-                return await self._run(*commands)
+                replies = await self._run(*commands)
+            if take is not None:
+                take(*replies)
         except LostReplyError:
             self.on_lost()
             raise
+        else:
+            return replies
         finally:
             self._quiet.set()
 
@@ -209,7 +229,7 @@ def _unheard(_reply: bytes, _socket: int) -> None:
     """Nobody wants to know."""
 
 
-async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
     """Await `work`; a cancellation is passed on when it has ended."""
     task = asyncio.create_task(work)
     task.add_done_callback(_heed)  # whoever is cancelled twice does not

@@ -12,6 +12,7 @@ from collections import deque
 from ipaddress import AddressValueError, IPv4Address
 from typing import TYPE_CHECKING
 
+from chiplink.driver.ch392_chip import to_the_end
 from chiplink.driver.ch392_tcp import RECEIPT_DEADLINE, after_open
 from chiplink.driver.sockets import Chunk, Kind, Level, check_datagram
 from chiplink.exceptions import (
@@ -65,6 +66,7 @@ class DatagramSocket:
         self.local_port = local_port
         self.dropped = 0
         self._senseless = 0
+        self._reopening: asyncio.Task[None] | None = None
         self.peer = self._only_peer()
 
     def _only_peer(self) -> str:
@@ -108,11 +110,7 @@ class DatagramSocket:
         if not data:
             raise BadPayloadError("the chip cannot send an empty datagram")
         before = self._addressed(peer)
-        try:
-            await self._socket.wait_free()
-        except (DeadlineError, ClosedError) as error:
-            raise ClosedError(str(error)) from None
-        socket = self._socket
+        socket = await self._taking()
         try:
             await socket.write(data, *before)
         except OfflineError as error:
@@ -128,9 +126,27 @@ class DatagramSocket:
             unknown = OutcomeUnknownError("the chip does not take what was written")
             socket.end(unknown)
             raise unknown from None
-        if not came:
+        if not came and isinstance(socket.error, DeadlineError):
             raise DeadlineError(f"{peer or self.peer}, or the way to it, does not answer; not sent")
+        if not came:
+            raise OutcomeUnknownError(str(socket.error))
         return Level.SENT
+
+    async def _taking(self) -> ChipSocket:
+        """Wait until it takes a datagram, opened again if need be; raises ClosedError."""
+        while True:
+            if self._reopening is not None:
+                await asyncio.shield(self._reopening)
+            socket = self._socket
+            try:
+                await socket.wait_free()
+            except DeadlineError:
+                await self._again(socket)
+            except CommandError as error:
+                if self._reopening is None and socket is self._socket:
+                    raise ClosedError(str(error)) from None
+            else:
+                return socket
 
     def _addressed(self, peer: str) -> tuple[bytes, ...]:
         if self.peer:
@@ -148,11 +164,11 @@ class DatagramSocket:
             try:
                 await self._sort(await socket.read())
             except DeadlineError:
-                await self._reopen()
+                await self._again(socket)
             except CommandError as error:
                 raise ClosedError(str(error)) from None
             if self._senseless >= SENSELESS:
-                await self._reopen()
+                await self._again(socket)
         return self._waiting.popleft()
 
     async def _sort(self, data: bytes) -> None:
@@ -172,6 +188,23 @@ class DatagramSocket:
             self.dropped += 1
             await self._lease.chip.tell(clear_recv_buf_sn(self._socket.number))
 
+    async def _again(self, socket: ChipSocket) -> None:
+        """Have it opened again, once, whoever finds that `socket` is over; raises ClosedError.
+
+        Cancelled, it is opened nevertheless: the next call needs it.
+        """
+        if self._reopening is None and socket is self._socket:
+            self._reopening = asyncio.create_task(self._reopen())
+            self._reopening.add_done_callback(self._reopened)
+        if self._reopening is not None:
+            await asyncio.shield(self._reopening)
+
+    def _reopened(self, task: asyncio.Task[None]) -> None:
+        self._reopening = None
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, CommandError):
+            self._socket.end(error)
+
     async def _reopen(self) -> None:
         """Close and open: a datagram could not be sent (section 5.16), or nothing makes sense."""
         self._senseless = 0
@@ -187,7 +220,13 @@ class DatagramSocket:
 
     async def close(self) -> None:
         """Close it."""
+        await to_the_end(self._close())
+
+    async def _close(self) -> None:
         self._closed = True
+        self._socket.end(ClosedError("it was closed"))
+        if self._reopening is not None:
+            await asyncio.wait({self._reopening})
         await self._lease.give_back()
 
 

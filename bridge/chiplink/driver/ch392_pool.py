@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from chiplink.driver.ch392_chip import to_the_end
 from chiplink.driver.ch392_socket import ChipSocket
 from chiplink.exceptions import BusyError, ClosedError, CommandError
 
@@ -61,7 +62,10 @@ class Lease:
         self._pool.closed_at[self.buffers.socket] = asyncio.get_running_loop().time()
 
     async def give_back(self) -> None:
-        """Close it and let others have it; harmless when that was done."""
+        """Close it and let others have it, to the end; harmless when that was done."""
+        await to_the_end(self._give_back())
+
+    async def _give_back(self) -> None:
         hook, self.on_give_back = self.on_give_back, None
         if hook is not None:
             await hook()
@@ -115,6 +119,10 @@ class Pool:
 
 
 async def give_back(leases: Iterable[Lease]) -> None:
-    """Give all of them back."""
+    """Give all of them back, to the end."""
+    await to_the_end(_give_back(leases))
+
+
+async def _give_back(leases: Iterable[Lease]) -> None:
     for lease in leases:
         await lease.give_back()

@@ -184,15 +184,26 @@ class ChipSocket:
     async def look(self) -> None:
         """Read the interrupt status and act on it; raises OfflineError."""
         try:
-            self._take_own_look(*await self._chip.ask(*self._own_look()))
+            await self._chip.ask(*self._own_look(), take=self._take_own_look)
         except LostReplyError:
             await self.resync()
 
     async def resync(self) -> None:
-        """Find out what the interrupt bits said that were lost with a reply."""
-        status, length = await self._chip.read(
-            get_socket_status_sn(self.number), get_recv_len_sn(self.number)
+        """Find out what the interrupt bits said that were lost with a reply.
+
+        A WRITE that begins meanwhile has an answer of its own.
+        """
+        written = not self.free
+
+        def take(status: bytes, length: bytes) -> None:
+            self._take_state(status, length, written=written)
+
+        await self._chip.read(
+            get_socket_status_sn(self.number), get_recv_len_sn(self.number), take=take
         )
+
+    def _take_state(self, status: bytes, length: bytes, *, written: bool) -> None:
+        """Act on what the socket is; `written` is whether a WRITE was not answered before."""
         state = read_socket_status(status)
         bits = SocketInterrupt(0)
         if self._tcp and state.tcp in _READABLE_STATES:
@@ -206,7 +217,7 @@ class ChipSocket:
         self.take(bits, read_length(length))
         if over and not in_order:
             self.end(ClosedError("the connection is gone, and the chip does not tell why"))
-        if not self.free:
+        if written and not self.free:
             self.end(OutcomeUnknownError("the chip's answer was lost; what was sent is unknown"))
 
     async def verify(self) -> None:
@@ -290,7 +301,7 @@ class ChipSocket:
         self._written_at = asyncio.get_running_loop().time()
         write = write_send_buf_sn(self.number, data, limit=self._buffers.send.size)
         try:
-            self._take_own_look(*await self._chip.ask(*before, write, *self._own_look()))
+            await self._chip.ask(*before, write, *self._own_look(), take=self._take_own_look)
             for _look in range(QUICK_LOOKS):
                 if self.free or self.error is not None:
                     return
@@ -374,18 +385,21 @@ class ChipSocket:
             self.ended_well = False
             self.end(ClosedError(f"{error}, received data with it"))
             raise ClosedError(f"{error}, received data with it") from None
-        self._empty = 0
-        self.length -= wanted
-        self._was_read = True
         return data
 
     async def _read(self, wanted: int) -> bytes:
         """Read so much, and see that it was there: a garbled length would bring garbage."""
-        there, data = await self._chip.ask(
-            get_recv_len_sn(self.number), read_recv_buf_sn(self.number, wanted)
+
+        def take(there: bytes, _data: bytes) -> None:
+            if read_length(there) < wanted:
+                raise LostReplyError("the chip had less to read than it said")
+            self._empty = 0
+            self.length -= wanted
+            self._was_read = True
+
+        _there, data = await self._chip.ask(
+            get_recv_len_sn(self.number), read_recv_buf_sn(self.number, wanted), take=take
         )
-        if read_length(there) < wanted:
-            raise LostReplyError("the chip had less to read than it said")
         return data
 
 

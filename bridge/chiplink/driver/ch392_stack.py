@@ -6,6 +6,7 @@ import asyncio
 import random
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from chiplink.driver.ch392_chip import to_the_end
 from chiplink.driver.ch392_datagrams import open_datagrams
 from chiplink.driver.ch392_layout import MAX_PEERS
 from chiplink.driver.ch392_pool import Pool, give_back
@@ -147,9 +148,14 @@ class Ch392Stack:
                 return self._next_port
 
     async def _set_keep_alive(self, chip: Ch392Chip, wanted: KeepAlive | None) -> None:
-        """Set the chip's times, which all of its connections share, in the legal order."""
-        if wanted is None:
-            return
+        """Set the chip's times, which all of its connections share, in the legal order.
+
+        To the end: half of it set, the next order would be wrong.
+        """
+        if wanted is not None:
+            await to_the_end(self._tell_keep_alive(chip, wanted))
+
+    async def _tell_keep_alive(self, chip: Ch392Chip, wanted: KeepAlive) -> None:
         idle, interval = (int(time * _MILLISECONDS) for time in (wanted.idle, wanted.interval))
         async with self._setting_keep_alive:
             commands = keep_alive(idle, interval, wanted.count, was=self._keep_alive)

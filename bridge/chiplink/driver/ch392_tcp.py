@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from typing import TYPE_CHECKING
 
 from chiplink.driver.ch392_bus import StatusError
+from chiplink.driver.ch392_chip import to_the_end
 from chiplink.driver.ch392_socket import CLOSE_WAIT
 from chiplink.driver.sockets import Chunk, Level
 from chiplink.exceptions import (
@@ -103,6 +105,7 @@ class TcpSocket:
             async with asyncio.timeout(RECEIPT_DEADLINE):
                 came = await self._socket.wait_receipt()
         except TimeoutError:
+            self._many_sent_at = asyncio.get_running_loop().time()  # its SEND_OK may come yet
             return Level.ACCEPTED
         if not came:
             raise OutcomeUnknownError(str(self._socket.error))
@@ -217,17 +220,32 @@ class TcpListener:
 
     async def close(self) -> None:
         """Stop listening; sockets without a connection are given back, the others later."""
-        self._closed = True
-        self._fail(ClosedError("it was closed"))
-        for socket in list(self._accepted):
-            await socket.close()
-        self._accepted.clear()
-        for number, lease in self._leases.items():
-            if number not in self._connected:
-                lease.socket.end(ClosedError("it was closed"))
-                await lease.give_back()
+        await to_the_end(self._close())
 
     # Inside
+
+    async def _close(self) -> None:
+        self._closed = True
+        self._fail(ClosedError("it was closed"))
+        while self._accepted:
+            await self._accepted.popleft().close()
+        # The one that listens first: then nobody comes to the others any more.
+        for number in sorted(self._leases, key=lambda each: each != self._listening):
+            if number not in self._connected:
+                await self._give_up(number)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _give_up(self, number: int) -> None:
+        """Give a socket back that waits; somebody may have come to it since it was looked at."""
+        lease = self._leases[number]
+        lease.socket.end(ClosedError("it was closed"))
+        if number != self._listening:
+            with contextlib.suppress(CommandError):
+                (state,) = await self._chip.read(get_socket_status_sn(number))
+                if read_socket_status(state).state == SocketState.OPEN:
+                    lease.socket.adopted()
+        await lease.give_back()
 
     async def _listen(self) -> None:
         """Listen on a socket that is free, if any is and peers are wanted."""
@@ -271,6 +289,8 @@ class TcpListener:
                 self._begin(self._greet(number))
             elif socket.error is not None and number == self._listening:
                 self._fail(socket.error)
+            elif socket.error is not None:  # of somebody who never got through
+                self._leases[number].renew().on_change = self._news(number)
 
         return news
 
@@ -281,16 +301,22 @@ class TcpListener:
         status = read_socket_status(state)
         lease.socket.adopted()
         stands = status.state == SocketState.OPEN and status.tcp != TcpState.LISTEN
-        if self._closed or len(self._connected) > self._endpoint.peers or not stands:
+        if self._is_over() or len(self._connected) > self._endpoint.peers or not stands:
             await self._release(number)
             return
         await after_open(self._chip, number, self._endpoint)
         if self._endpoint.keep_alive is not None:
             await self._chip.tell(set_keep_live_sn(number, on=True))
+        if self._is_over():  # meanwhile
+            await self._release(number)
+            return
         lease.on_give_back = lambda: self._release(number)
         self._accepted.append(TcpSocket(lease, str(read_peer(peer)), self.local_port))
         self._turned.set()
         await self._listen()
+
+    def _is_over(self) -> bool:
+        return self._closed
 
     async def _release(self, number: int) -> None:
         """A connection has ended: its socket is free for the next."""

@@ -112,7 +112,7 @@ class Watch:
             await self._check()
             while True:
                 await self._wait()
-                if loop.time() - self._looked_at > HEARTBEAT:
+                if loop.time() >= self._looked_at + HEARTBEAT:
                     await self._check()
                 await self._look()
         finally:
@@ -139,10 +139,13 @@ class Watch:
     async def _wait(self) -> None:
         """Return at an edge, when the level must be looked at, or it is time to poll.
 
-        What sockets ask for themselves counts as a poll, and they go first.
+        What sockets ask for themselves counts as a poll, and they go first, but for what they
+        heard of others: whoever always asks would keep it for ever.
         """
         loop = asyncio.get_running_loop()
-        while (now := loop.time()) < self._polled_at + PATIENCE:
+        while (now := loop.time()) < min(self._polled_at + PATIENCE, self._looked_at + HEARTBEAT):
+            if self._noted or self._lost:
+                break
             if self._chip.asking:
                 await self._chip.quiet(POLL_IDLE)
             elif self._wake.is_set() or now >= self._polled_at + self._interval():
@@ -215,10 +218,13 @@ class Watch:
         question = get_glob_int_status_all() if wide else get_glob_int_status()
         expecting = [socket for socket in self._pool.sockets.values() if socket.waits]
         batch = [command for socket in expecting for command in socket.status_commands()]
-        try:
-            answer, *statuses = await self._chip.ask(question, *batch)
+
+        def take(_answer: bytes, *statuses: bytes) -> None:
             for number, socket in enumerate(expecting):
                 socket.take_replies(*statuses[2 * number : 2 * number + 2])
+
+        try:
+            answer, *_statuses = await self._chip.ask(question, *batch, take=take)
         except LostReplyError:
             for socket in expecting:
                 await socket.resync()

@@ -11,13 +11,13 @@ import logging
 import random
 from dataclasses import dataclass
 from functools import partial
-from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
 from chiplink.driver.link_info import Info
 from chiplink.driver.link_window import Window
 from chiplink.driver.resolve import resolve
 from chiplink.driver.sockets import Endpoint, KeepAlive, Kind, check_datagram
+from chiplink.driver.stream_addresses import is_allowed
 from chiplink.exceptions import (
     BadPayloadError,
     CancelledCommandError,
@@ -30,6 +30,7 @@ from chiplink.model import LinkData, LinkPhase, LinkState, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable
+    from ipaddress import IPv4Network
 
     from chiplink.driver.device import Emission, Emit, Started
     from chiplink.driver.sockets import Chunk, Socket, Stack
@@ -98,8 +99,7 @@ class LinkSettings:
 
     def allows(self, peer: str) -> bool:
         """Whether `ip:port` may connect."""
-        address = peer.rpartition(":")[0]
-        return not self.allow or any(IPv4Address(address) in network for network in self.allow)
+        return is_allowed(peer, self.allow or None)
 
 
 class Link:
@@ -332,8 +332,8 @@ class Link:
         self._turned.set()
         if self._wanted:
             return _done()
-        if self._attempts is not None:
-            self._attempts.cancel()
+        if self._attempts is not None and not self._attempts.cancelling():
+            self._attempts.cancel()  # once: again it would break off the closing
         return self._wait_until_closed()
 
     async def _wait_until_closed(self) -> Outcome:

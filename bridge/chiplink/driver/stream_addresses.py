@@ -42,11 +42,11 @@ async def find(host: str) -> str:
 
 
 def is_allowed(peer: str, networks: tuple[IPv4Network, ...] | None) -> bool:
-    """Whether `ip:port` is in one of `networks`; None are all."""
+    """Whether `ip:port` is in one of `networks`, which only IPv4 addresses are; None are all."""
     if networks is None:
         return True
     try:
-        address = IPv4Address(host_and_port(peer)[0])
+        address = IPv4Address(peer.rpartition(":")[0])
     except AddressValueError:
         return False
     return any(address in network for network in networks)

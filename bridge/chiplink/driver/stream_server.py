@@ -71,7 +71,8 @@ class StreamServer(asyncio.AbstractServer):
         self._serving: asyncio.Task[None] | None = None
         self._closed = False
         self._delay = FIRST_DELAY
-        self._connections: set[StreamTransport] = set()
+        self._connections: dict[StreamTransport, asyncio.Transport] = {}
+        """Each with what is to be closed in its place: TLS sends the rest and takes leave."""
         self._greetings: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._forever: asyncio.Future[None] | None = None
@@ -80,7 +81,7 @@ class StreamServer(asyncio.AbstractServer):
         """Listen, and go on by itself then; raises CommandError when it cannot at first."""
         self._listener = await self._stack.listen(self._endpoint)
         self._serving = self._loop.create_task(self._serve())
-        self._serving.add_done_callback(self._note_change)
+        self._serving.add_done_callback(self._stopped)
 
     # As in asyncio
 
@@ -127,7 +128,7 @@ class StreamServer(asyncio.AbstractServer):
 
     def close_clients(self) -> None:
         """Close every connection, after sending what waits."""
-        for each in list(self._connections):
+        for each in list(self._connections.values()):
             each.close()
 
     def abort_clients(self) -> None:
@@ -144,6 +145,13 @@ class StreamServer(asyncio.AbstractServer):
     def _is_over(self) -> bool:
         stopped = self._serving is None or self._serving.done()
         return self._closed and stopped and not self._connections and not self._greetings
+
+    def _stopped(self, _task: object) -> None:
+        """Close a listener that was closed before anybody could be accepted."""
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            self._spawn(_bounded(listener))
+        self._note_change()
 
     def _note_change(self, _task: object = None) -> None:
         self._changed.set()
@@ -200,7 +208,7 @@ class StreamServer(asyncio.AbstractServer):
             self._spawn(_bounded(socket))
             return
         transport = StreamTransport(socket)
-        self._connections.add(transport)
+        self._connections[transport] = transport
         transport.on_end = lambda: self._ended(transport)
         if self._tls is not None:
             self._spawn(self._secure(transport, self._tls))
@@ -212,12 +220,14 @@ class StreamServer(asyncio.AbstractServer):
 
     async def _secure(self, transport: StreamTransport, tls: Tls) -> None:
         try:
-            await begin_tls(transport, self._make_protocol(), tls)
+            shown = await begin_tls(transport, self._make_protocol(), tls)
         except OSError as error:
             _LOG.info("%r: %s", transport, error)
         except Exception as error:  # noqa: BLE001 - the protocol's; others may connect
             self._report(error, transport)
         else:
+            if transport in self._connections:
+                self._connections[transport] = shown
             return
         transport.abort()
 
@@ -234,7 +244,7 @@ class StreamServer(asyncio.AbstractServer):
         task.add_done_callback(self._note_change)
 
     def _ended(self, transport: StreamTransport) -> None:
-        self._connections.discard(transport)
+        self._connections.pop(transport, None)
         self._note_change()
 
 
