@@ -115,7 +115,11 @@ class Ch392Stack:
     async def _listen(self, leases: list[Lease], endpoint: Endpoint) -> Listener:
         await self._set_keep_alive(leases[0].chip, endpoint.keep_alive)
         listener = TcpListener(leases, endpoint)
-        await listener.start()
+        try:
+            await listener.start()
+        except BaseException:
+            await listener.close()  # somebody may have come to it already
+            raise
         return listener
 
     # Inside
