@@ -462,6 +462,7 @@ async def test_a_silent_chip_is_told(desk: Desk, sim: Ch9329Sim) -> None:
         (("--baud", "fast"), "no number"),
         (("--baud", "9" * 5000), "no number"),
         (("--address", "255"), "use 0 to 254"),
+        (("--baud", "0x" + "F" * 5000), "no number"),
         (("--address", "-1"), "no number"),
         (("--current-address", "255"), "use 0 to 254"),
         (("--vid", "12345"), "0000 to FFFF"),
