@@ -574,7 +574,18 @@ async def test_a_file_that_is_no_backup(
     assert desk.line.received == 0
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b'{"chip": "ch9329"}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"[]",
+        b'{"chip": "ch9329"}',
+        b'{"chip": "\xff"}',
+        b'{"a": ' + b"[" * 50_000,
+    ],
+)
 async def test_a_file_that_is_no_json(desk: Desk, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "backup.json"
     file.write_bytes(content)
