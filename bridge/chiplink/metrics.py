@@ -121,8 +121,8 @@ class Metrics:
         """Listen and return the server; raises ChiplinkError when nobody can listen there."""
         try:
             return await asyncio.start_server(self._serve, host, port, limit=MAX_REQUEST)
-        except OSError as error:
-            why = error.strerror or str(error)
+        except (OSError, ValueError) as error:  # a host may be no name at all
+            why = getattr(error, "strerror", None) or str(error)
             raise ChiplinkError(
                 f"metrics.listen: {host}:{port} cannot be listened on ({why}); choose another port"
             ) from None

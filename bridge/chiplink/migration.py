@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
+from chiplink.exceptions import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
 
 VERSION = 1
 """The version that this program reads: a file's `version`, 1 where it says none."""
+
+_SHOWN = 1000
+"""Versions below are shown: a number of thousands of digits cannot be."""
 
 STEPS: Mapping[int, Step] = {}
 """For each older version, the step to the next; a step may add lines to the problems."""
@@ -27,16 +32,21 @@ def migrate(
 ) -> Tables:
     """Return a copy of `tables` as the newest version has them, without `version`.
 
-    A version that is none, or newer than this program knows, is one line in `problems`.
+    A version that is none, or newer than this program knows, is one line in `problems`. Raises
+    ConfigError for tables within tables beyond all measure.
     """
-    tables = copy.deepcopy(tables)
+    try:
+        tables = copy.deepcopy(tables)
+    except RecursionError:
+        raise ConfigError(["the tables are nested too deeply"]) from None
     version = tables.pop("version", 1)
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         problems.append(f"version: expected a whole number from 1 to {newest}")
         return tables
     if version > newest:
+        shown = version if version < _SHOWN else "it"
         problems.append(
-            f"version: {version} is newer than this chiplink reads ({newest}); update chiplink"
+            f"version: {shown} is newer than this chiplink reads ({newest}); update chiplink"
         )
         return tables
     for number in range(version, newest):

@@ -100,6 +100,6 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
         return msgspec.json.decode(content[:MAX_SIZE], type=dict[str, dict[str, Any]])
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         _LOG.warning("%s: state cannot be read and is begun anew: %s", path, error)
         return {}

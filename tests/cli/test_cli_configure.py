@@ -462,6 +462,7 @@ async def test_a_silent_chip_is_told(desk: Desk, sim: Ch9329Sim) -> None:
         (("--baud", "fast"), "no number"),
         (("--baud", "9" * 5000), "no number"),
         (("--address", "255"), "use 0 to 254"),
+        (("--baud", "0x" + "F" * 5000), "no number"),
         (("--address", "-1"), "no number"),
         (("--current-address", "255"), "use 0 to 254"),
         (("--vid", "12345"), "0000 to FFFF"),
@@ -573,7 +574,18 @@ async def test_a_file_that_is_no_backup(
     assert desk.line.received == 0
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b'{"chip": "ch9329"}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"[]",
+        b'{"chip": "ch9329"}',
+        b'{"chip": "\xff"}',
+        b'{"a": ' + b"[" * 50_000,
+    ],
+)
 async def test_a_file_that_is_no_json(desk: Desk, tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "backup.json"
     file.write_bytes(content)

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from chiplink.catalog import CHIPS
 from chiplink.cli import main
 from chiplink.cli.decode_command import DECODERS
+
+ARGUMENT = st.characters(exclude_categories=["Cs"]) | st.characters(
+    min_codepoint=0xDC80, max_codepoint=0xDCFF
+)
+"""What an argument can hold: a byte that is no UTF-8 comes as half a surrogate pair."""
 
 
 def decode(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, list[str], str]:
@@ -96,6 +104,34 @@ def test_a_modems_lines(chip: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0
     assert len(lines) == 3
     assert "-73 dBm" in lines[1]
+
+
+@pytest.mark.parametrize("chip", ["sim800", "sim7028", "gseries"])
+def test_a_modems_bytes_that_are_no_utf_8(
+    chip: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = decode(chip, "+IPSTATUS: \udcb2", capsys=capsys)
+    assert told[0] == 0
+    assert "IPSTATUS" in told[1][0]
+    piped = io.TextIOWrapper(io.BytesIO(b"+IPSTATUS: \xb2\n"), encoding="utf-8")
+    monkeypatch.setattr("sys.stdin", piped)
+    assert decode(chip, "-", capsys=capsys) == told
+
+
+def test_hex_that_is_no_utf_8(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"57 \xff"), encoding="utf-8"))
+    assert decode("ch9329", "-", capsys=capsys)[0] == 2
+
+
+@given(st.text(ARGUMENT, max_size=40), st.sampled_from(sorted(DECODERS)))
+@example("\udcff", "sim800")
+@example("+CSQ: \x9b2J", "sim800")
+def test_anything_is_decoded_or_wrong_usage(text: str, chip: str) -> None:
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.suppress(SystemExit):
+        assert main(["decode", chip, "--", text]) in (0, 1, 2)
+    assert all(letter.isprintable() for letter in out.getvalue().replace("\n", ""))
 
 
 def test_a_modems_bytes(capsys: pytest.CaptureFixture[str]) -> None:

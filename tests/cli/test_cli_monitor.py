@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
+from hypothesis import example, given
+from hypothesis import strategies as st
 from rich.console import Console
 
 from chiplink.cli import main, monitor_command
@@ -169,12 +171,26 @@ def test_names_that_are_none_are_counted_and_not_shown(topic: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "payload", [b"", b"{", b"\xff\xfe", b"[]", b'{"devices": 5}', b"[" * 50_000, b"9" * 60_000]
+    "payload",
+    [
+        *(b"", b"{", b"\xff\xfe", b"[]", b'{"devices": 5}', b"[" * 50_000, b"9" * 60_000),
+        *(b'{"version": "\xff"}', b'{"devices": [{"id": "kvm", "name": "\xff"}]}'),
+    ],
 )
 def test_descriptors_that_are_none(payload: bytes) -> None:
     tree = tree_of({"status": "online"})
     tree.take(message("chiplink/cellar/descriptor", payload))
     assert snapshot(tree)[0] == "cellar: online"
+
+
+@given(st.sampled_from(["descriptor", "kvm/result", "kvm/usb", "status"]), st.binary(max_size=60))
+@example("kvm/result", b'{"key": "\xff"}')
+@example("kvm/result", b'{"detail": ' + b"[" * 50_000)
+@example("descriptor", b'{"version": "\xff"}')
+def test_any_payload_is_taken(topic: str, payload: bytes) -> None:
+    tree = tree_of(TREE)
+    tree.take(message(f"chiplink/cellar/{topic}", payload))
+    assert all(line.isprintable() for line in snapshot(tree))
 
 
 def test_what_is_too_large_is_not_looked_at() -> None:

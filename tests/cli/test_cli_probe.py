@@ -10,6 +10,8 @@ import pytest
 from cli_support import run_program
 
 from chiplink.cli import probe_command
+from chiplink.driver import modem_probe
+from chiplink.driver.modem_probe import FoundModem
 from chiplink.sim import Ch392Sim, Ch392Times, PtyLine
 from chiplink.sim.ch9329_params import FACTORY, Parameters
 
@@ -105,6 +107,18 @@ async def test_other_chips_join_by_a_row(desk: Desk, monkeypatch: pytest.MonkeyP
     assert (ended.code, ended.out) == (0, f"{desk.port}: CHY\n  is there\n")
     monkeypatch.setattr(probe_command, "PROBES", rows[:1] * 2)
     assert "no CHX answers; no CHX answers" in (await desk.run("probe", desk.port)).complaint
+
+
+async def test_what_a_modem_says_of_itself_controls_no_terminal(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def find(_port: object) -> FoundModem:
+        return FoundModem("", 9600, "G\x9b2J\x1b[2J")
+
+    monkeypatch.setattr(modem_probe, "find", find)
+    monkeypatch.setattr(probe_command, "PROBES", probe_command.PROBES[-1:])
+    ended = await desk.run("probe", desk.port)
+    assert "  it says   G�2J�[2J\n" in ended.out
 
 
 @pytest.mark.parametrize(

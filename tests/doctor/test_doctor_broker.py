@@ -339,6 +339,32 @@ async def test_an_old_broker_is_tried_again_with_its_version(
     assert "3.1.1" in found.text
 
 
+async def empty_broker(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Take everybody and everything, and answer a subscription with nothing."""
+    with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+        while True:
+            kind, size = await reader.readexactly(2)
+            if size & 0x80:
+                size = (size & 0x7F) + 128 * (await reader.readexactly(1))[0]
+            body = await reader.readexactly(size)
+            if kind == 0x10:
+                writer.write(b"\x20\x03\x00\x00\x00")
+            elif kind == 0x82:
+                writer.write(b"\x90\x03" + body[:2] + b"\x00")
+            elif kind & 0xF0 == 0x30:
+                at = 2 + int.from_bytes(body[:2], "big")
+                writer.write(b"\x40\x02" + body[at : at + 2])
+    writer.close()
+
+
+async def test_a_broker_that_answers_no_filter(host: Host) -> None:
+    async with await asyncio.start_server(empty_broker, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        host.configure(url=f"mqtt://127.0.0.1:{port}")
+        found = the_one(await look(host.context()), Level.FAIL)
+    assert "does not let anonymous read and write" in found.text
+
+
 # What is there
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from chiplink.driver.links import LinkSettings
 from chiplink.driver.sockets import Kind
 from chiplink.exceptions import BadPayloadError, ClosedError, CommandError, OutcomeUnknownError
 from chiplink.model import LinkData, LinkPhase, LinkState
+from chiplink.protocol.at_events import Accepted, Payload
 
 if TYPE_CHECKING:
     from test_modem_sockets import Caller, Server
@@ -127,6 +129,46 @@ async def test_a_server(chip: str) -> None:
             async with asyncio.timeout(DEADLINE):
                 assert await reader.readexactly(5) == b"hello"
             writer.close()
+
+
+NOBODY = ["", "1.2.3:5000", "1.2.3.4:99999", "1.2.3.4:", "fe80::1%+/#:5", "a/b/#:5", "9" * 900]
+"""Whom a line that has lost bytes may tell of."""
+
+HERE = (IPv4Network("203.0.113.0/24"),)
+
+
+@pytest.mark.parametrize(("chip", "server"), [("sim800", None), ("sim7028", 0)])
+async def test_a_caller_whose_name_or_link_is_garbled_is_none(
+    chip: str, server: int | None
+) -> None:
+    kind = Kind.TCP_SERVER
+    links = (LinkSettings(id="plc", kind=kind, local_port=8080, peers=2, allow=HERE),)
+    async with bench(chip, links=links, ports=(8080,)) as at:
+        await at.until(lambda: phases(at)[-1:] == [LinkPhase.LISTENING])
+        for name in NOBODY:
+            at.stack.heard(Accepted(1, server, name))
+        for link in (8, 9):
+            at.stack.heard(Accepted(link, server, "203.0.113.9:7"))
+        port = at.sim.ether.bound_port("tcp", 8080)
+        _reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"hello")
+        await at.until(lambda: arrived(at) == b"hello")
+        writer.close()
+        await at.until(lambda: phases(at)[-1:] == [LinkPhase.LISTENING])
+        assert LinkPhase.BACKOFF not in phases(at)[phases(at).index(LinkPhase.LISTENING) :]
+
+
+@pytest.mark.parametrize(("chip", "several"), [("sim800", False), ("sim7028", True)])
+async def test_datagrams_of_nobody_are_dropped(chip: str, *, several: bool) -> None:
+    links = (LinkSettings(id="plc", kind=Kind.UDP_SERVER, local_port=5000, allow=HERE),)
+    async with bench(chip, links=links, pull=False, several=several) as at:
+        await at.until(lambda: phases(at)[-1:] == [LinkPhase.OPEN])
+        for name in (*NOBODY, None, "203.0.113.9:7"):
+            at.stack.heard(Payload(b"x", link=0, peer=name))
+        await at.until(lambda: [each for each in at.told if isinstance(each, LinkData)])
+        assert [each.peer for each in at.told if isinstance(each, LinkData)] == ["203.0.113.9:7"]
+        assert arrived(at) == b"x"
+        assert phases(at)[-1] is LinkPhase.OPEN
 
 
 @EACH

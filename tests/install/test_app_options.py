@@ -305,6 +305,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"devices": [KVM], "links": [{**PLC, "device": "kvm"}]},
         "device.kvm.link: unknown key",
     ),
+    "link that is no table": (
+        {"devices": [{**LAN, "link": "plc"}], "links": [PLC]},
+        "device.lan.link: expected tables",
+    ),
     "layout": (
         {"devices": [{**KVM, "layout": "klingon"}]},
         "device.kvm.layout: unknown layout 'klingon'",
@@ -328,6 +332,15 @@ def test_each_mistake_is_a_line(form: Form, options: dict[str, Any], line: str) 
     assert problem.startswith(line)
 
 
+def test_lists_within_lists_without_end(form: Form) -> None:
+    layout: list[Any] = []
+    for _level in range(700):
+        layout = [layout]
+    assert form.problems(devices=[{**KVM, "layout": layout}]) == [
+        "the tables are nested too deeply"
+    ]
+
+
 def test_all_mistakes_at_once(form: Form) -> None:
     devices = [{"name": "a"}, {**KVM, "screen": "x"}]
     assert len(form.problems(devices=devices, log_level="loud", nodes="x")) == 4
@@ -342,6 +355,7 @@ def test_all_mistakes_at_once(form: Form) -> None:
         (b'{"node": "\\ud800"}', "half a character"),
         (b"[" * 100_000, "not JSON"),
         (b" " * 2_000_000, "larger than"),
+        (b'{"node": ' + b"9" * 5000 + b"}", "not JSON"),
     ],
 )
 def test_unreadable_options(form: Form, content: bytes, line: str) -> None:
@@ -364,10 +378,17 @@ def test_unreadable_options(form: Form, content: bytes, line: str) -> None:
         ("/etc/passwd", "is not in the app's folder"),
         ("bad.toml", "not TOML"),
         (".", "cannot be read"),
+        ("a\0b", "cannot be read"),
+        ("loop", "cannot be read"),
+        ("number.toml", "not TOML"),
+        ("deep.toml", "nested too deeply"),
     ],
 )
 def test_an_unreadable_file_of_ones_own(form: Form, name: str, line: str) -> None:
     (form.own / "bad.toml").write_text("[")
+    (form.own / "number.toml").write_text(f"a = {'9' * 5000}")
+    (form.own / "deep.toml").write_text(f"{'a.' * 2000}a = 1")
+    (form.own / "loop").symlink_to("loop")
     (problem,) = form.problems(configuration_file=name, devices=[KVM])
     assert line in problem
 
@@ -419,6 +440,9 @@ def test_the_broker_comes_from_the_supervisor(
         (200, b'{"result": "ok", "data": {}}', "Home Assistant offers no MQTT broker"),
         (200, b"[]", "Home Assistant offers no MQTT broker"),
         (200, b"<html>", "the Supervisor does not answer"),
+        (200, b"[" * 30_000, "the Supervisor does not answer"),
+        (200, b'{"data": {"host": "\\ud800"}}', "the Supervisor does not answer"),
+        (-1, b"", "the Supervisor does not answer"),
     ],
 )
 def test_no_broker(

@@ -248,6 +248,13 @@ def test_what_is_no_json(payload: bytes) -> None:
         decode_command(JSON, payload)
 
 
+def test_levels_of_json_are_bounded() -> None:
+    assert decode_command(JSON, b"[" * 16 + b"]" * 16)
+    for deep in (b"[" * 17 + b"]" * 17, b'{"a":' * 17 + b"1" + b"}" * 17, b"[" * 900 + b"]" * 900):
+        with pytest.raises(BadPayloadError, match="at most 16 levels"):
+            decode_command(JSON, deep)
+
+
 def test_json_is_bounded() -> None:
     assert decode_command(JSON, b'"' + b"a" * 65534 + b'"') == "a" * 65534
     with pytest.raises(TooLargeError):

@@ -4,16 +4,31 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from chiplink.exceptions import Code
 from chiplink.model import Phase, Result
-from chiplink.mqtt.results import ResultLimit, encode_result
+from chiplink.mqtt.results import Answer, ResultLimit, decode_result, encode_result
 
 
 def encoded(**fields: Any) -> dict[str, Any]:
     result = Result(**({"device": "kvm", "key": "type", "phase": Phase.DONE} | fields))
     value: dict[str, Any] = json.loads(encode_result(result))
     return value
+
+
+def test_what_was_encoded_is_read_again() -> None:
+    result = Result("kvm", "type", Phase.FAILED, id="x", error=Code.OFFLINE, detail="gone")
+    assert decode_result(encode_result(result)) == Answer("x", "failed", "offline", "gone")
+
+
+@given(st.binary(max_size=100))
+@example(b'{"id": "\xff"}')
+@example(b'{"value": ' + b"[" * 100_000)
+@example(b'{"expect_ms": ' + b"9" * 5000 + b"}")
+def test_what_is_no_result_is_none(payload: bytes) -> None:
+    assert isinstance(decode_result(payload), Answer | None)
 
 
 def test_the_smallest() -> None:

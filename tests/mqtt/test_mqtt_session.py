@@ -113,6 +113,22 @@ async def test_a_tree_that_may_not_be_read_stops_nothing(bench: Bench) -> None:
     await bench.until_published(STATUS)
 
 
+@pytest.mark.parametrize("granted", [(), (True,), (True,) * 5])
+async def test_what_is_not_answered_is_not_granted(
+    bench: Bench, caplog: pytest.LogCaptureFixture, granted: tuple[bool, ...]
+) -> None:
+    bench.connection.grants = False
+    bench.start()
+    bench.connection.connect()
+    first = await bench.connection.next()
+    assert isinstance(first, Subscribing)
+    bench.connection.grants = True
+    bench.connection.deliver(Subscribed(first.mid, granted))
+    await bench.until_published(STATUS)
+    lines = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert len(lines) == max(4 - len(granted), 0)
+
+
 async def test_what_may_not_be_listened_to_is_logged(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -223,6 +223,12 @@ async def test_an_address_in_use_is_told() -> None:
             await made().serve("127.0.0.1", port)
 
 
+@pytest.mark.parametrize("host", ["a" * 70, "a..b", "a\0b", "²"])
+async def test_a_host_that_is_no_name_is_told(host: str) -> None:
+    with pytest.raises(ChiplinkError, match="cannot be listened on"):
+        await made().serve(*parse_listen(f"{host}:9477"))
+
+
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [

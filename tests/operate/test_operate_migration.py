@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chiplink.exceptions import ConfigError
 from chiplink.migration import STEPS, VERSION, migrate
 
 
@@ -62,6 +63,20 @@ def test_a_step_may_find_fault() -> None:
     old = {**OLD, "keyboard": {"kvm": {"lang": "de"}}}
     migrate(old, problems, steps=OLD_STEPS, newest=3)
     assert problems == ["keyboard.kvm.lang: no longer known; write layout"]
+
+
+def test_a_version_of_thousands_of_digits_is_of_the_future_too() -> None:
+    problems: list[str] = []
+    migrate({"version": 10**5000}, problems)
+    assert problems == ["version: it is newer than this chiplink reads (1); update chiplink"]
+
+
+def test_tables_within_tables_without_end_are_refused() -> None:
+    tables: dict[str, Any] = {}
+    for _level in range(2000):
+        tables = {"a": tables}
+    with pytest.raises(ConfigError, match="nested too deeply"):
+        migrate(tables, [])
 
 
 def test_one_of_the_future_is_refused_in_one_line() -> None:

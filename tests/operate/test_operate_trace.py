@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 import pytest_asyncio
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from chiplink import trace
 from chiplink.cli import trace_command
@@ -334,6 +336,20 @@ def test_zeros_say_what_they_are_for() -> None:
     ((good, told), _info) = words("00" * 20 + "57AB00010003")
     assert good
     assert told.startswith("20 zero bytes")
+
+
+@given(st.integers(0, 255), st.binary(max_size=64))
+@example(0x42, b"")
+@example(0x43, b"")
+@example(0x4B, b"")
+def test_a_tap_hears_any_frame(code: int, data: bytes) -> None:
+    body = bytes([0x57, 0xAB, 0, code, len(data)]) + data
+    lines = Ch9329Words().feed(Direction.IN, body + bytes([sum(body) % 256]))
+    assert all(shown for _good, shown in lines)
+
+
+def test_a_code_that_is_no_command_shows_no_content() -> None:
+    assert words("57 AB 00 42 01 07 4C") == [(True, "→ command 42H: 1 bytes (redacted)")]
 
 
 def test_it_does_not_matter_how_the_stream_is_cut() -> None:

@@ -63,7 +63,10 @@ async def test_nonsense_is_no_answer(desk: Desk, broker: OwnBroker) -> None:
         b'{"id": 3}',
         b'{"id": "another", "phase": "failed"}',
         b'{"id": "ID", "phase": "accepted", "expect_ms": "soon"}',
+        b'{"id": "\xff"}',
+        b'{"id": "ID", "value": ' + b"[" * 50_000,
         b'{"id": "ID", "phase": "accepted", "expect_ms": 100}',
+        b'{"id": "ID", "phase": "accepted", "expect_ms": ' + b"9" * 4000 + b"}",
         b'{"id": "ID", "phase": "done"}',
     )
     async with answering(broker, *nonsense):
@@ -75,6 +78,35 @@ async def test_a_refusal_is_told(desk: Desk, broker: OwnBroker, error: str) -> N
     result = {"id": "ID", "phase": "failed", "error": error, "detail": "for a reason"}
     async with answering(broker, json.dumps(result).encode()):
         assert await type_at(desk, broker) == (1, f"chiplink: {error}: for a reason")
+
+
+async def test_a_refusal_controls_no_terminal(desk: Desk, broker: OwnBroker) -> None:
+    result = {"id": "ID", "phase": "failed", "error": "\x1b[2J", "detail": "\x9b2J"}
+    async with answering(broker, json.dumps(result).encode()):
+        assert await type_at(desk, broker) == (1, "chiplink: �[2J: �2J")
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        *(b"{", b"\xff", b"[]", b'{"node": "\xff"}', b"[" * 50_000, b"9" * 5000),
+        *(b'{"node": "cellar", "devices": 5}', b'{"node": "cellar", "devices": [5]}'),
+        b'{"node": "\\u001b[2J", "devices": [{"id": "kvm", "rows": [{"key": "type"}]}]}',
+        b'{"node": "cellar", "devices": [{"id": "#", "rows": [{"key": "type"}]}]}',
+        b'{"node": "cellar", "devices": [{"id": 7, "rows": [{"key": "type"}]}]}',
+    ],
+)
+async def test_what_is_no_descriptor_has_no_device(
+    desk: Desk, broker: OwnBroker, monkeypatch: pytest.MonkeyPatch, payload: bytes
+) -> None:
+    monkeypatch.setattr(remote, "FIND_DEADLINE", 0.3)
+    async with Visit(parse_broker(broker.url), "test") as client:
+        await client.publish([Message("chiplink/evil/descriptor", payload, retain=True)])
+    ended = await desk.run("type", "hello", "--broker", broker.url)
+    assert (ended.code, ended.complaint) == (
+        1,
+        "chiplink: no bridge with such a device on this broker",
+    )
 
 
 async def test_a_broker_that_does_not_answer(desk: Desk) -> None:

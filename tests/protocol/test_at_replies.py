@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -19,6 +21,7 @@ from chiplink.protocol.at_text import (
     joined,
     named,
     peer,
+    place_of,
     quote,
     values,
 )
@@ -111,6 +114,17 @@ def test_peers() -> None:
     assert peer("2409:8960:1e64:94d8:1:0:3b3b:7118:80") == "[2409:8960:1e64:94d8:1:0:3b3b:7118]:80"
     assert peer("nobody") == "nobody"
     assert peer("1.2.3.4:99999") == "1.2.3.4:99999"
+
+
+@given(st.text(alphabet="0123456789abcdef:.[]% /+#²", max_size=30))
+@example("fe80::1%+/#:80")
+@example("1.2.3.4:²")
+def test_a_place_is_an_address_and_a_port(text: str) -> None:
+    if place_of(text) is None:
+        assert peer(text) == text.strip()
+    else:
+        assert re.fullmatch(r"([0-9.]+|\[[0-9a-f:.]+\]):[0-9]+", peer(text))
+        assert place_of(peer(text)) == place_of(text)
 
 
 def test_names() -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from chiplink.cli import main
 from chiplink.protocol.ch9329_words import explain
@@ -312,6 +314,21 @@ def test_one_bad_frame_spoils_a_stream(capsys: pytest.CaptureFixture[str]) -> No
     assert main(["decode", "ch9329", good, "00", good]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[-3:] == ["→ GET_INFO", "bad: not a frame: 00", "→ GET_INFO"]
+
+
+@pytest.mark.parametrize("code", [0x42, 0x43, 0x4A, 0x4B, 0x50, 0x7F])
+def test_a_code_that_is_neither_command_nor_answer_is_shown_as_it_is(code: int) -> None:
+    assert explain(made(code)) == [(True, f"→ command {code:02X}H")]
+    assert explain(made(code, [1, 2])) == [(True, f"→ command {code:02X}H: 01 02")]
+
+
+@given(st.integers(0, 255), st.binary(max_size=64), st.integers(0, 255))
+@example(0x42, b"", 0)
+@example(0x49, b"\x07" * 49, 0)
+def test_any_frame_is_explained(code: int, data: bytes, address: int) -> None:
+    for good, line in explain(made(code, data, address)):
+        assert isinstance(good, bool)
+        assert line
 
 
 def test_what_is_no_hex_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from chiplink import __version__
+from chiplink.cli.printable import printable
 from chiplink.exceptions import ChiplinkError, ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 GOOD, FAILED, WRONG = 0, 1, 2
 """Exit codes: all held; it failed; usage or configuration is wrong."""
+
+MAX_LINE = 4000
+"""Characters of an error's line."""
 
 COMMANDS = {
     "demo": "simulated chips, a broker of its own and the bridge, to watch and to try",
@@ -75,9 +79,9 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
 
 
 def _lines(error: Exception) -> str:
-    if isinstance(error, ConfigError):
-        return "\n".join(f"chiplink: {problem}" for problem in error.problems)
-    return "chiplink: " + " ".join(str(error).split())
+    """Return what went wrong; chips, brokers and files have a word in it."""
+    lines = error.problems if isinstance(error, ConfigError) else [" ".join(str(error).split())]
+    return "\n".join(f"chiplink: {printable(line, MAX_LINE)}" for line in lines)
 
 
 def program() -> None:

@@ -8,6 +8,7 @@ import re
 import tomllib
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -220,6 +221,8 @@ def _links(given: Any, devices: dict[str, Any], problems: list[str]) -> None:
             problems.append(f"{place}.device: there is no such device{hint}")
             continue
         links = devices[device].setdefault("link", {})
+        if not isinstance(links, dict):
+            continue  # whoever checks the device tells of it
         if not isinstance(name, str) or not name:
             problems.append(f"{place}.name: missing; write 1 to 32 of a-z 0-9 _")
         elif name in links:
@@ -285,10 +288,14 @@ def _own_tables(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         return {}
     path = folder / str(name)
     try:
-        if not path.resolve().is_relative_to(folder.resolve()):
-            raise ConfigError([f"configuration_file: {name!r} is not in the app's folder"])
+        inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, no file name
+        raise ConfigError([f"configuration_file: {name!r} cannot be read"]) from error
+    if not inside:
+        raise ConfigError([f"configuration_file: {name!r} is not in the app's folder"])
+    try:
         return tomllib.loads(_read(path))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError([f"{path}: not TOML: {error}"]) from error
 
 
@@ -308,14 +315,20 @@ def _read(path: Path) -> str:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(_read(path))
-        json.dumps(content, ensure_ascii=False).encode()
+        content = _json(_read(path))
     except UnicodeEncodeError as error:
         raise ConfigError([f"{path}: half a character (a lone surrogate)"]) from error
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError([f"{path}: not JSON: {error}"]) from error
     if not isinstance(content, dict):
         raise ConfigError([f"{path}: expected options by name"])
+    return content
+
+
+def _json(text: str | bytes) -> Any:
+    """Return what can be written as UTF-8 again; raises ValueError and RecursionError."""
+    content = json.loads(text)
+    json.dumps(content, ensure_ascii=False).encode()
     return content
 
 
@@ -338,12 +351,13 @@ def _ask() -> dict[str, Any]:
     )
     try:
         with urllib.request.urlopen(request, timeout=ASK_DEADLINE) as answer:  # noqa: S310
-            content = json.loads(answer.read(MAX_ANSWER))
+            content = _json(answer.read(MAX_ANSWER))
     except urllib.error.HTTPError as error:
         error.close()
         raise ConfigError([NO_SERVICE]) from None
-    except (OSError, ValueError) as error:
-        raise ConfigError([f"the Supervisor does not answer: {error}"]) from None
+    except (OSError, HTTPException, ValueError, RecursionError) as error:
+        why = " ".join(str(error).split())
+        raise ConfigError([f"the Supervisor does not answer: {why}"]) from None
     return content if isinstance(content, dict) else {}
 
 

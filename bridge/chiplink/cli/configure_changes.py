@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MAX_16 = 0xFFFF
+MAX_DIGITS = 20
+"""Digits of a number; no setting has more than six."""
+
 NONE = "none"
 """Instead of a string: the computer is shown the maker's."""
 
@@ -119,11 +122,11 @@ def read_number(option: str, text: str) -> int:
     """Return a number, decimal or 0x…; raises UsageError."""
     digits, base = (text[2:], 16) if text[:2] in ("0x", "0X") else (text, 10)
     try:
-        if digits.isascii() and digits.isalnum():
+        if digits.isascii() and digits.isalnum() and len(digits) <= MAX_DIGITS:
             return int(digits, base)
     except ValueError:
         pass
-    raise UsageError(f"{option} {text!r} is no number")
+    raise UsageError(f"{option} {text[:40]!r} is no number")
 
 
 def _words(text: bytes | None) -> str:
@@ -155,5 +158,5 @@ def _hex(option: str, text: str) -> int:
     except ValueError:
         number = -1
     if not 0 <= number <= MAX_16:
-        raise UsageError(f"{option} {text!r} is none of 0000 to FFFF; write for example 1A86")
+        raise UsageError(f"{option} {text[:40]!r} is none of 0000 to FFFF; write for example 1A86")
     return number

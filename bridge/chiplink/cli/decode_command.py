@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
+from chiplink.cli.printable import printable
 from chiplink.exceptions import UsageError
 from chiplink.protocol import at_words, ch392_words, ch9329_words
 from chiplink.tables import nearest
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     Lines = list[tuple[bool, str]]
 
 MAX_INPUT = 1024 * 1024
+
+MAX_SHOWN = 32 * 1024
+"""Characters of a line; the longest frame fits."""
 
 BETWEEN = "|"
 """Stands between what was sent and what came back."""
@@ -62,11 +67,18 @@ def run(options: argparse.Namespace) -> int:
     if decoder is None:
         raise UsageError(f"unknown chip {options.chip!r}{nearest(options.chip, list(DECODERS))}")
     between = " " if decoder.read is None else "\n"
-    text = sys.stdin.read(MAX_INPUT) if options.hex == ["-"] else between.join(options.hex)
+    text = _input() if options.hex == ["-"] else between.join(options.hex)
     lines = _lines(decoder, text)
     for good, line in lines:
-        print(line if good else f"bad: {line}")
+        print(printable(line if good else f"bad: {line}", MAX_SHOWN))
     return 0 if lines and all(good for good, _line in lines) else 1
+
+
+def _input() -> str:
+    """Read what is piped in; a byte that is no UTF-8 is kept, as in an argument."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")
+    return sys.stdin.read(MAX_INPUT)
 
 
 def _lines(decoder: Decoder, text: str) -> Lines:

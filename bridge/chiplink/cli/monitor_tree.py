@@ -138,7 +138,7 @@ class Tree:
             return ""
         try:
             content = msgspec.json.decode(payload, type=_Descriptor)
-        except (msgspec.DecodeError, RecursionError):
+        except (ValueError, RecursionError):
             self.ignored += 1
             return f"{name}: its descriptor cannot be read"
         node.version = printable(content.version, MAX_VALUE)
@@ -217,7 +217,7 @@ class Tree:
 def _result(payload: bytes) -> str:
     try:
         result = msgspec.json.decode(payload, type=_Result)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return "a result that cannot be read"
     words = [result.key, result.phase]
     if result.error:

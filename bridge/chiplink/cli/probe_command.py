@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from chiplink.cli.ch9329_view import as_json, show
+from chiplink.cli.printable import printable
 from chiplink.devices import bus_port
 from chiplink.driver import modem_probe
 from chiplink.driver.ch392_probe import Found392, find
@@ -96,6 +97,9 @@ async def _modem(url: PortUrl, text: str, tried: list[str]) -> Description | Non
     return Description(lines, asdict(found))
 
 
+MAX_SHOWN = 2000
+"""Characters of a line; a modem may say anything of itself."""
+
 PROBES = (
     Probe("ch9329", "CH9329", _ch9329),
     Probe("ch392", "CH392", _ch392),
@@ -127,8 +131,12 @@ async def _probe(url: PortUrl, text: str, *, as_json: bool) -> int:
         if as_json:
             print(json.dumps({"port": text, **found.fields}, indent=2))
         else:
-            print("\n".join([f"{text}: {probe.name}", *found.lines]))
+            print("\n".join([f"{text}: {probe.name}", *map(_shown, found.lines)]))
         return 0
     if as_json:
         print(json.dumps({"port": text, "chip": None, "tried": tried}, indent=2))
     raise ProbeError(f"{text}: nothing answers; tried: {'; '.join(tried)}")
+
+
+def _shown(line: str) -> str:
+    return printable(line, MAX_SHOWN)

@@ -13,7 +13,7 @@ import msgspec
 from chiplink.exceptions import ChiplinkError, UsageError
 from chiplink.mqtt.message import Incoming, Message, Subscription
 from chiplink.mqtt.results import decode_result
-from chiplink.mqtt.topics import BASE
+from chiplink.mqtt.topics import BASE, is_name
 from chiplink.mqtt.visit import Visitor
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ FIND_DEADLINE = 3.0
 RESULT_DEADLINE = 35.0
 """Seconds to the first result; `accepted` extends it by what it announces."""
 
-LONGEST = 3600.0
-"""Seconds that may be announced."""
+LONGEST_MS = 3_600_000
+"""Milliseconds that may be announced."""
 
 
 class _Client(Visitor):
@@ -89,14 +89,17 @@ async def _find(client: _Client, key: str) -> str:
 
 
 def _devices(payload: bytes, key: str) -> list[str]:
+    """Return the devices with `key` of a descriptor; none of what is no descriptor."""
     try:
         content: dict[str, Any] = msgspec.json.decode(payload)
         return [
             f"{content['node']}/{device['id']}"
             for device in content["devices"]
             if any(row["key"] == key for row in device["rows"])
+            and is_name(content["node"])
+            and is_name(device["id"])
         ]
-    except (msgspec.DecodeError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return []
 
 
@@ -113,6 +116,6 @@ async def _await_result(client: _Client, device: str, request_id: str) -> None:
                 return
             if result.phase != "accepted":
                 raise ChiplinkError(f"{result.error}: {result.detail}")
-            deadline = RESULT_DEADLINE + min(max(result.expect_ms / 1000, 0), LONGEST)
+            deadline = RESULT_DEADLINE + min(max(result.expect_ms, 0), LONGEST_MS) / 1000
     except TimeoutError:
         raise ChiplinkError(f"{device} gives no result; is its bridge running?") from None

@@ -189,7 +189,7 @@ def _counts(info: str) -> str:
     """Return what a link has carried; empty for what is none of its JSON."""
     try:
         told = msgspec.json.decode(info, type=_Info)
-    except msgspec.MsgspecError:
+    except (ValueError, RecursionError):
         return ""
     return f"{told.tx_bytes} bytes out, {told.rx_bytes} in"
 

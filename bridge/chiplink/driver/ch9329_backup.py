@@ -83,7 +83,7 @@ def load(path: Path) -> Settings:
         )
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (msgspec.DecodeError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: this is no backup of a CH9329: {error}") from None
 
 

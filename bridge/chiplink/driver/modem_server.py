@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections import deque
 from dataclasses import replace
+from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
 from chiplink.driver.modem_sockets import ModemSocket
@@ -14,9 +15,10 @@ from chiplink.exceptions import ClosedError, CommandError
 from chiplink.protocol.at_sim800_replies import read_status
 
 if TYPE_CHECKING:
+    from ipaddress import IPv4Address
+
     from chiplink.driver.modem_line import Line
     from chiplink.driver.modem_stack import ModemStack
-    from chiplink.protocol.at_events import Accepted
 
 
 class ModemListener:
@@ -53,16 +55,15 @@ class ModemListener:
             await self._changed.wait()
         return self._waiting.popleft()
 
-    def accepted(self, event: Accepted) -> None:
-        """Have a socket at once: data may be told of in the same read."""
-        host, _colon, port = event.peer.rpartition(":")
+    def accepted(self, link: int, host: IPv4Address | IPv6Address, port: int) -> None:
+        """Have a socket at once: data may be told of in the same read; port 0 is not known yet."""
         endpoint = Endpoint(
             kind=Kind.TCP_CLIENT,
-            host=host or event.peer,
-            port=int(port) if host and port.isdecimal() else 0,
+            host=f"[{host}]" if isinstance(host, IPv6Address) else str(host),
+            port=port,
             local_port=self.local_port,
         )
-        socket = ModemSocket(self._stack, self._line, event.link or 0, endpoint)
+        socket = ModemSocket(self._stack, self._line, link, endpoint)
         self._stack.occupy(socket)
         self._connected.add(socket)
         socket.on_release = lambda: self._left(socket)

@@ -19,7 +19,7 @@ from chiplink.exceptions import (
 )
 from chiplink.protocol.at_errors import CLOSE_REASONS, error_words, is_harmless
 from chiplink.protocol.at_sim800_replies import read_acked
-from chiplink.protocol.at_text import integer
+from chiplink.protocol.at_text import integer, place_of
 
 if TYPE_CHECKING:
     from chiplink.driver.modem_line import Exchange, Line
@@ -351,7 +351,8 @@ class ModemSocket:
         sender = payload.peer or self.peer
         if self.endpoint.kind is Kind.UDP and sender != self.peer:
             return  # as any socket that is connected to somebody else
-        if len(self._inbox) >= DATAGRAMS:
+        nobody = self.endpoint.kind is Kind.UDP_SERVER and place_of(sender) is None
+        if nobody or len(self._inbox) >= DATAGRAMS:
             self.dropped += 1
         else:
             self._put_in(Chunk(payload.data, sender))

@@ -18,6 +18,7 @@ from chiplink.exceptions import (
     UsageError,
 )
 from chiplink.protocol.at_events import Accepted, DataWaiting, Junk, Payload, PeerClosed
+from chiplink.protocol.at_text import address, place_of
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -114,11 +115,17 @@ class ModemStack:
             socket.closed(event.reason)
 
     def _accepted(self, event: Accepted) -> None:
+        number = event.link or 0
+        if number >= self._count:
+            return  # a digit was garbled: there is no such link
         found = self._listeners.get(event.server or 0)
-        if found is not None:
-            found.accepted(event)
+        # Who it is may be garbled: nobody can say whether such a caller is allowed.
+        alone = address(event.peer)
+        place = (alone, 0) if alone is not None else place_of(event.peer)
+        if found is not None and place is not None:
+            found.accepted(number, *place)
         elif self._line is not None:
-            self.keep(self._close_stale(self._line, event.link or 0))
+            self.keep(self._close_stale(self._line, number))
 
     # What sockets ask
 

@@ -41,4 +41,9 @@ class Subscribed:
     granted: tuple[bool, ...]
 
 
+def answered(granted: tuple[bool, ...], count: int) -> tuple[bool, ...]:
+    """Return an answer for each of `count` filters: what the broker leaves out is not granted."""
+    return (granted + (False,) * count)[:count]
+
+
 Event = Connected | Disconnected | Acknowledged | Subscribed | Incoming

@@ -7,6 +7,7 @@ import logging
 import secrets
 from typing import TYPE_CHECKING
 
+from chiplink.mqtt.connection_events import answered
 from chiplink.mqtt.message import Message, Subscription
 from chiplink.mqtt.tree import RetainedTree
 
@@ -101,7 +102,8 @@ class Greeting:
                 granted: tuple[bool, ...] = await answer
         finally:
             del self._answers[mid]
-        for subscription, ok in zip(wanted, granted, strict=False):
+        granted = answered(granted, len(wanted))
+        for subscription, ok in zip(wanted, granted, strict=True):
             if not ok:
                 _LOG.error("the broker does not let us listen to %s", subscription.filter)
         return granted

@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chiplink.catalog import Row
-    from chiplink.model import CommandValue, Scalar
+    from chiplink.model import CommandValue, Json, Scalar
 
 MAX_JSON = 64 * 1024
 """Bytes of a JSON command."""
+
+MAX_LEVELS = 16
+"""Lists and objects within each other in a JSON command."""
 
 _BYTES_A_CHARACTER = 4
 _CHARACTERS_A_BYTE = 3
@@ -130,7 +133,17 @@ def _decode_json(_row: Row, payload: bytes) -> CommandValue:
         value: CommandValue = msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise BadPayloadError("the payload is not JSON") from None
+    if not _is_shallow(value, MAX_LEVELS):
+        raise BadPayloadError(f"lists and objects within each other: at most {MAX_LEVELS} levels")
     return value
+
+
+def _is_shallow(value: Json | CommandValue, levels: int) -> bool:
+    """Whether it has no more levels; else whoever looks at all of it may run out of stack."""
+    if not isinstance(value, dict | list):
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(_is_shallow(each, levels - 1) for each in inner)
 
 
 _DECODERS: dict[ValueType, Callable[[Row, bytes], CommandValue]] = {

@@ -52,7 +52,7 @@ def decode_result(payload: bytes) -> Answer | None:
     """Return what a result says, None for what is none."""
     try:
         return msgspec.json.decode(payload, type=Answer)
-    except msgspec.MsgspecError:
+    except (ValueError, RecursionError):  # msgspec's own errors, what is no UTF-8, too many digits
         return None
 
 

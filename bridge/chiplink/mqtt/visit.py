@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Self
 
 from chiplink.exceptions import BrokerError
 from chiplink.mqtt.connection import Connection
-from chiplink.mqtt.connection_events import Acknowledged, Connected, Disconnected, Subscribed
+from chiplink.mqtt.connection_events import (
+    Acknowledged,
+    Connected,
+    Disconnected,
+    Subscribed,
+    answered,
+)
 from chiplink.mqtt.failures import explain_reason
 from chiplink.mqtt.message import Incoming, Message, Subscription
 from chiplink.mqtt.paho import WINDOW
@@ -94,10 +100,11 @@ class Visit(Visitor):
     async def subscribe(self, filters: Iterable[str]) -> tuple[bool, ...]:
         """Ask for what is retained below `filters` and what comes; whether each was granted."""
         self._granted = self._up.get_loop().create_future()
-        self._connection.subscribe([Subscription(one, replay=True) for one in filters])
+        wanted = [Subscription(one, replay=True) for one in filters]
+        self._connection.subscribe(wanted)
         try:
             async with asyncio.timeout(ANSWER_DEADLINE):
-                return await self._granted
+                return answered(await self._granted, len(wanted))
         except TimeoutError:
             raise BrokerError(f"the broker {self._broker} answers no subscription") from None
 

@@ -117,9 +117,9 @@ def hexadecimal(text: str) -> int | None:
 
 
 def address(text: str) -> IPv4Address | IPv6Address | None:
-    """Return an IP address, or None."""
+    """Return an IP address, or None; one with a scope (`fe80::1%x`) is nobody else's."""
     try:
-        return ip_address(text.strip())
+        return None if "%" in text else ip_address(text.strip())
     except ValueError:
         return None
 
@@ -129,8 +129,17 @@ def peer(text: str) -> str:
 
     Spaces around the colon are dropped. A text that is no such thing comes back as it is.
     """
+    place = place_of(text)
+    if place is None:
+        return text.strip()
+    where, number_ = place
+    return f"[{where}]:{number_}" if isinstance(where, IPv6Address) else f"{where}:{number_}"
+
+
+def place_of(text: str) -> tuple[IPv4Address | IPv6Address, int] | None:
+    """Return the address and the port of `1.2.3.4:80`; None for what is no such thing."""
     head, _, tail = text.rpartition(":")
     where, number_ = address(head.strip(" []")), integer(tail)
     if where is None or number_ is None or not 0 <= number_ <= PORT_MAX:
-        return text.strip()
-    return f"[{where}]:{number_}" if isinstance(where, IPv6Address) else f"{where}:{number_}"
+        return None
+    return where, number_

@@ -47,8 +47,8 @@ def transcript(text: str) -> bytes:
     r"""Return the bytes of what was typed or recorded: hexadecimal pairs, or lines of text.
 
     A line of text gets a line end, a command a CR alone, a header with its data behind it nothing;
-    `\r`, `\n` and `\xNN` stand for bytes. So a dialogue can be written as it is read: `AT+CSQ`,
-    `+CSQ: 20,0`, `OK`.
+    `\r`, `\n` and `\xNN` stand for bytes, and half a surrogate pair for one that was no UTF-8. So
+    a dialogue can be written as it is read: `AT+CSQ`, `+CSQ: 20,0`, `OK`.
     """
     if _HEX.fullmatch(text.strip()):
         return bytes.fromhex(re.sub(r"0x|[\s,:]", "", text))
@@ -205,7 +205,7 @@ def _ended(line: bytes) -> bytes:
 
 
 def _unescaped(line: str) -> bytes:
-    data = line.encode("utf-8")
+    data = line.encode("utf-8", "surrogateescape")
     data = re.sub(rb"\\x([0-9A-Fa-f]{2})", lambda match: bytes([int(match[1], 16)]), data)
     return data.replace(b"\\r", b"\r").replace(b"\\n", b"\n")
 

@@ -133,6 +133,11 @@ def command_of(frame: bytes) -> int:
     return frame[3]
 
 
+def code_of(kind: int) -> int:
+    """Return the command that a frame's code is, or answers; one that is neither stays."""
+    return kind & 0x3F if kind & REPLY else kind
+
+
 def is_read(command: int) -> bool:
     """Whether a command only asks."""
     return command in _READS

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chiplink.framing import Ch9329Framer, Frame, FrameStatus
-from chiplink.protocol.ch9329 import BROADCAST, ERROR_REPLY, REPLY, Command, status_words
+from chiplink.protocol.ch9329 import (
+    BROADCAST,
+    ERROR_REPLY,
+    REPLY,
+    Command,
+    code_of,
+    status_words,
+)
 from chiplink.protocol.ch9329_parameter_words import describe, string_name, string_words
 from chiplink.protocol.ch9329_parameters import Parameters
 from chiplink.protocol.ch9329_report_words import (
@@ -60,7 +67,7 @@ def _line(frame: Frame) -> tuple[bool, str]:
 
 def _name(frame: Frame) -> str:
     arrow = "←" if frame.kind & REPLY else "→"
-    code = frame.kind & 0x3F
+    code = code_of(frame.kind)
     name = _COMMAND_NAMES.get(code, f"command {code:02X}H")
     where = "" if frame.address == 0 else f" to address {frame.address:02X}H"
     if frame.address == BROADCAST:
@@ -73,7 +80,7 @@ def _content(frame: Frame) -> str:
     if frame.kind & ERROR_REPLY == ERROR_REPLY:
         return f": {status_words(frame.payload[0])}" if frame.payload else ""
     table = _REPLIES if frame.kind & REPLY else _COMMANDS
-    reader = table.get(frame.kind & 0x3F)
+    reader = table.get(code_of(frame.kind))
     if reader is not None:
         return f": {reader(frame.payload)}"
     if frame.kind & REPLY and len(frame.payload) == 1:

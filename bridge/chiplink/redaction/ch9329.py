@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chiplink.framing import Ch9329Framer, Frame, FrameStatus, encode
-from chiplink.protocol.ch9329 import ERROR_REPLY, REPLY, Command
+from chiplink.protocol.ch9329 import ERROR_REPLY, REPLY, Command, code_of
 from chiplink.protocol.ch9329_words import explain
 from chiplink.transport.tap import Direction
 
@@ -99,7 +99,7 @@ def _name(frame: Frame) -> str:
 
 
 def _code(frame: Frame) -> Command | int:
-    code = frame.kind & 0x3F
+    code = code_of(frame.kind)
     return Command(code) if code in _CODES else code
 
 
