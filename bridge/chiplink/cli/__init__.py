@@ -77,7 +77,10 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
 def _lines(error: Exception) -> str:
     if isinstance(error, ConfigError):
         return "\n".join(f"chiplink: {problem}" for problem in error.problems)
-    return "chiplink: " + " ".join(str(error).split())
+    words = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        words = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return "chiplink: " + " ".join(words.split())
 
 
 def program() -> None:
