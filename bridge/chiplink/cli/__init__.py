@@ -47,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         code: int = options.run(options)
+    except BrokenPipeError:
+        raise
     except (ConfigError, UsageError) as error:
         print(_lines(error), file=sys.stderr)
         return WRONG
