@@ -135,7 +135,7 @@ def test_types(key: str, value: Any) -> None:
 
 
 def test_dhcp_says_the_address() -> None:
-    words = "device.lan.dhcp: a server gives the address, but {} stand there too;"
+    words = "device.lan.dhcp: a server gives the address, but there is also {};"
     advice = " write dhcp = false, or take them away"
     assert line(ip="192.168.1.10") == words.format("ip") + advice
     assert line(dhcp=True, gateway="x", ip="y") == words.format("ip and gateway") + advice

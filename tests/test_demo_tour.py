@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -123,6 +124,12 @@ async def test_somebody_s_broker(capsys: pytest.CaptureFixture[str]) -> None:
         with socket.create_connection(("127.0.0.1", broker.port)):
             pass
     assert capsys.readouterr().out == ""
+
+
+async def test_ctrl_c_does_not_end_the_broker_first() -> None:
+    async with OwnBroker() as broker:
+        assert broker._process is not None
+        assert os.getpgid(broker._process.pid) == broker._process.pid
 
 
 async def test_a_broker_that_is_not_there() -> None:

@@ -249,7 +249,7 @@ async def test_availability_comes_with_the_reason(
 
 
 async def test_a_device_that_stays_away_is_told_once_with_its_newest_reason(
-    bench: Bench,
+    bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
     for reason in ("no such port", "no such port", "no permission"):
         bench.kvm.say(Availability("kvm", False, reason))
@@ -257,6 +257,7 @@ async def test_a_device_that_stays_away_is_told_once_with_its_newest_reason(
         StateUpdate("kvm", "last_error", "no such port"),
         StateUpdate("kvm", "last_error", "no permission"),
     ]
+    assert caplog.messages == ["kvm: offline: no such port", "kvm: offline: no permission"]
 
 
 async def test_a_device_that_is_back_has_no_error(bench: Bench) -> None:

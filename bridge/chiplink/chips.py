@@ -18,6 +18,7 @@ from chiplink.driver.ch392 import Ch392, Ch392Settings
 from chiplink.driver.modem import Modem, ModemSettings
 from chiplink.driver.modem_at import AtMode
 from chiplink.driver.modem_models import MODELS
+from chiplink.driver.sockets import KeepAlive
 from chiplink.driver.streams import Streams
 from chiplink.exceptions import LocalMisuseError, OfflineError, UsageError
 from chiplink.model import Availability, CommandRequest, DeviceEvent, StateUpdate
@@ -34,8 +35,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chiplink.driver.device import Emission
-    from chiplink.driver.sockets import KeepAlive
     from chiplink.model import CommandValue, Json, Scalar
+
+__all__ = [
+    "Ch392Chip",
+    "KeepAlive",
+    "ModemChip",
+    "RunningChip",
+    "ch392",
+    "gseries",
+    "sim800",
+    "sim7028",
+]
 
 CONNECT_TIMEOUT = 20.0
 """Seconds until the chip must answer when a program begins to use it."""

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from chiplink import logs
 from chiplink.config import load_config
 from chiplink.devices import make_device, with_secrets
-from chiplink.exceptions import ConfigError, LocalMisuseError
+from chiplink.exceptions import BrokerError, ConfigError, LocalMisuseError
 from chiplink.metrics import Metrics
 from chiplink.mqtt.descriptor import descriptor
 from chiplink.mqtt.session import Session, SessionSettings
+from chiplink.mqtt.tls import make_context
 from chiplink.node import Node
 from chiplink.sd_notify import Notifier
 from chiplink.state import StateFile, default_folder
@@ -53,6 +54,11 @@ def _make_device(device: DeviceConfig, config: Config, state: StateFile, hub: Tr
 
 def check_bridge(config: Config) -> None:
     """Raise ConfigError for what only shows when everything is put together."""
+    if config.broker.tls:
+        try:
+            make_context(config.broker)
+        except BrokerError as error:
+            raise ConfigError([str(error)]) from error
     devices = make_devices(config, StateFile(None), TraceHub(config.node))
     try:
         descriptor(config.node, Node(devices))

@@ -41,7 +41,7 @@ def migrate(
         raise ConfigError(["the tables are nested too deeply"]) from None
     version = tables.pop("version", 1)
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        problems.append(f"version: expected a whole number from 1 to {newest}")
+        problems.append(f"version: this is none; write version = {newest}, or leave it out")
         return tables
     if version > newest:
         shown = version if version < _SHOWN else "it"

@@ -72,6 +72,7 @@ class Node:
             (device.id, link): LinkPhase.CLOSED for device, link in links
         }
         self.link_infos: dict[tuple[str, str], Mapping[str, Json]] = {}
+        self._reasons: dict[str, str] = {}
         self._sinks: list[Sink] = []
         self._lines = {
             device.id: CommandLine(device, self._result) for device in self.devices.values()
@@ -156,15 +157,23 @@ class Node:
     def _availability(self, availability: Availability) -> None:
         device = availability.device
         self._state(StateUpdate(device, "last_error", availability.reason))
+        self._log_reason(availability)
         if self.available[device] == availability.online:
             return
         self.available[device] = availability.online
         if availability.online:
             _LOG.info("%s: connected", device)
-        else:
-            _LOG.warning("%s: offline: %s", device, availability.reason)
         for sink in self._sinks:
             sink.availability(availability)
+
+    def _log_reason(self, availability: Availability) -> None:
+        """Log why a device is away: when it goes, when it never came, when the reason changes."""
+        device, reason = availability.device, availability.reason
+        if availability.online:
+            self._reasons.pop(device, None)
+        elif self._reasons.get(device) != reason:
+            self._reasons[device] = reason
+            _LOG.warning("%s: offline: %s", device, reason)
 
     def _link_state(self, state: LinkState) -> None:
         slot = (state.device, state.link)

@@ -13,7 +13,11 @@ from chiplink.transport.spi import SpiPort
 if TYPE_CHECKING:
     from chiplink.transport.base import Port
     from chiplink.transport.interrupt import Interrupt
+    from chiplink.transport.memory import MemoryTransport
     from chiplink.transport.url import PortUrl
+
+SIMULATED_BAUD = 9600
+"""The rate of a chip in this process where the port names none; its line has none in truth."""
 
 
 def make_port(url: PortUrl, chip: str, text: str) -> Port:
@@ -21,7 +25,7 @@ def make_port(url: PortUrl, chip: str, text: str) -> Port:
     if url.is_spi:
         raise ConfigError([f"{text}: a {chip} is not driven over SPI here; write serial:///dev/…"])
     if url.scheme == "sim":
-        return _simulated(chip, text)
+        return SimulatedPort(chip, text, url.baud or SIMULATED_BAUD)
     return SerialPort(url.path, baud=url.baud, low_lines=chip == "ch9329")
 
 
@@ -37,7 +41,19 @@ def make_interrupt(url: PortUrl) -> Interrupt | None:
     return interrupt_at(url.interrupt) if url.interrupt else None
 
 
-def _simulated(chip: str, text: str) -> Port:
-    from chiplink.sim.runner import SIMULATORS  # noqa: PLC0415 - simulators cost memory
+class SimulatedPort:
+    """A Port whose chip is simulated in this process, from its first opening on."""
 
-    return MemoryPort(SIMULATORS[chip](), text, baud=9600)
+    def __init__(self, chip: str, name: str, baud: int) -> None:
+        self.name = name
+        self.baud = baud
+        self._chip = chip
+        self._port: MemoryPort | None = None
+
+    async def open(self, baud: int) -> MemoryTransport:
+        """Open a new line to the chip, which is made here because its times need the loop."""
+        if self._port is None:
+            from chiplink.sim.runner import SIMULATORS  # noqa: PLC0415 - simulators cost memory
+
+            self._port = MemoryPort(SIMULATORS[self._chip](), self.name, self.baud)
+        return await self._port.open(baud)

@@ -85,6 +85,8 @@ def test_an_exchange_a_line(
         (("ch392", "57 | zz"), "that is no hex; write for example 57 AB 00 01 00 03"),
         (("ch392", "57 | AB | 00"), "more than one | in a line; write SENT | RECEIVED"),
         (("ch9329", "57 AB | 00"), "this chip's replies need no |; it is for ch392"),
+        (("ch9329", ""), "there is nothing to decode; `chiplink decode --help` has examples"),
+        (("sim800", " "), "there is nothing to decode; `chiplink decode --help` has examples"),
     ],
 )
 def test_wrong_usage(
@@ -96,6 +98,8 @@ def test_wrong_usage(
 def test_a_ch9329_as_ever(capsys: pytest.CaptureFixture[str]) -> None:
     assert decode("ch9329", "57 AB 00 01 00 03", capsys=capsys) == (0, ["→ GET_INFO"], "")
     assert decode("ch9329", "57 AB 00 01 00 04", capsys=capsys)[0] == 1
+    lines = decode("ch9329", "57 AB 00 01 02 05", capsys=capsys)[1]
+    assert lines[0] == "bad: → GET_INFO: no frame of this command has this length"
 
 
 @pytest.mark.parametrize("chip", ["sim800", "sim7028", "gseries"])

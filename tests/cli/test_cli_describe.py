@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -38,3 +41,12 @@ def test_events_name_their_types(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_unknown_chip(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["describe", "ch329"]) == 2
     assert capsys.readouterr().err == "chiplink: unknown chip 'ch329'; did you mean 'ch9329'?\n"
+
+
+def test_who_has_stopped_reading_is_told_nothing() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-u", "-m", "chiplink", "describe", "ch9329"]
+    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (1, b"")

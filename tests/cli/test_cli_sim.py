@@ -28,6 +28,8 @@ from chiplink.cli import main
             "'203.0.113.5' is mapped twice",
         ),
         (("ch392", "--fault", "no-answr"), "'no-answer'"),
+        (("ch392", "--rtt", "-1"), "-1 s is no round trip; write 0 to 60"),
+        (("sim800", "--rtt", "nan"), "nan s is no round trip"),
     ],
 )
 def test_wrong_usage(
@@ -44,3 +46,8 @@ def test_wrong_usage(
 def test_faults_are_listed(chip: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sim", chip, "--fault", "list"]) == 0
     assert "no-answer" in capsys.readouterr().out
+
+
+def test_a_place_that_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sim", "ch392", "--spi", "/nonexistent/lan"]) == 1
+    assert capsys.readouterr().err == "chiplink: /nonexistent/lan: No such file or directory\n"

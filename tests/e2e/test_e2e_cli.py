@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from chiplink.demo.broker import OwnBroker
     from chiplink.sim import PtyLine
 
+HEAD = '[node]\nid = "cellar"\n[mqtt]\nurl = "mqtt://127.0.0.1"\n'
+
 GOOD = """
 [node]
 id = "cellar"
@@ -115,6 +117,23 @@ async def test_a_file_that_is_none(
         file.write_bytes(content)
     lines = plain(await chiplink("run", *check, "-c", str(file)), 2)
     assert any(words in line for line in lines)
+
+
+@pytest.mark.parametrize("chip", ["ch9329", "ch392", "sim7028", "gseries", "sim800"])
+async def test_a_chip_in_the_process(tmp_path: Path, chip: str) -> None:
+    file = tmp_path / "chiplink.toml"
+    apn = 'apn = "internet"' if chip in ("gseries", "sim800") else ""
+    file.write_text(f'{HEAD}[device.it]\nchip = "{chip}"\nport = "sim://"\n{apn}\n')
+    plain(await chiplink("run", "--check", "-c", str(file)), 0)
+
+
+async def test_an_authority_that_is_not_there(tmp_path: Path) -> None:
+    file = tmp_path / "chiplink.toml"
+    head = HEAD.replace("mqtt://127.0.0.1", "mqtts://127.0.0.1")
+    file.write_text(f'{head}ca_file = "/nonexistent.pem"\n')
+    lines = plain(await chiplink("run", "-c", str(file)), 2)
+    words = "mqtt.ca_file: /nonexistent.pem cannot be read: No such file or directory"
+    assert lines == [f"chiplink: {words}"]
 
 
 # Through a broker

@@ -89,4 +89,4 @@ def test_one_of_the_future_is_refused_in_one_line() -> None:
 def test_what_is_no_version(version: object) -> None:
     problems: list[str] = []
     migrate({"version": version}, problems)
-    assert problems == ["version: expected a whole number from 1 to 1"]
+    assert problems == ["version: this is none; write version = 1, or leave it out"]

@@ -8,7 +8,7 @@ import signal
 import socket
 import stat
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -516,6 +516,16 @@ async def test_a_configuration_without_a_node(desk: Desk, config: Path, text: st
 def test_a_line(content: dict[str, Any], shown: str, capsys: pytest.CaptureFixture[str]) -> None:
     trace_command.show(content)
     assert capsys.readouterr().out.rstrip("\n").endswith(shown)
+
+
+def test_why_a_chip_is_away_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    complaints = trace_command.Complaints()
+    away = Availability("port", online=False, reason="no such port")
+    back = Availability("port", online=True)
+    for emission in (away, away, back, away, replace(away, reason="no permission")):
+        complaints.take(emission)
+    said = ["no such port", "no such port", "no permission"]
+    assert capsys.readouterr().err.splitlines() == [f"chiplink: {words}" for words in said]
 
 
 PROGRAM = """

@@ -113,3 +113,21 @@ async def test_a_broker_that_does_not_answer(desk: Desk) -> None:
     ended = await desk.run("type", "x", "--broker", "mqtt://127.0.0.1:9", "--device", "a/b")
     assert ended.code == 1
     assert "127.0.0.1:9" in ended.complaint
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("type", ""), "there is nothing to type or to press"),
+        (("keys", "", "--port", "sim://"), "there is nothing to type or to press"),
+        (("type", "\udcff"), "this is no text in UTF-8"),
+        (("type", "x", "--layout", "de"), "--layout goes with --port"),
+        (("type", "x", "--layout", "xx", "--port", "sim://"), "unknown layout 'xx'"),
+        (("type", "x", "--device", "a/b", "--port", "sim://"), "--device is a bridge's"),
+        (("type", "x", "--device", "kvm"), "'kvm' is no device; write NODE/DEVICE"),
+    ],
+)
+async def test_wrong_usage(desk: Desk, arguments: tuple[str, ...], words: str) -> None:
+    ended = await desk.run(*arguments)
+    assert ended.code == 2
+    assert words in ended.complaint

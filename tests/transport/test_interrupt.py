@@ -230,7 +230,7 @@ async def test_gpio_is_lost(gpiod: Gpiod) -> None:
 
 async def test_gpiod_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gpiod", None)
-    with pytest.raises(PortError, match=r"pip install 'chiplink\[gpio\]'"):
+    with pytest.raises(PortError, match=r"pip --python \S+ install 'gpiod>=2\.1'"):
         await interrupt_at("gpiochip0:25").open()
 
 

@@ -51,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         code: int = options.run(options)
+    except BrokenPipeError:
+        raise
     except (ConfigError, UsageError) as error:
         print(_lines(error), file=sys.stderr)
         return WRONG
@@ -80,8 +82,15 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
 
 def _lines(error: Exception) -> str:
     """Return what went wrong; chips, brokers and files have a word in it."""
-    lines = error.problems if isinstance(error, ConfigError) else [" ".join(str(error).split())]
+    lines = error.problems if isinstance(error, ConfigError) else [_words(error)]
     return "\n".join(f"chiplink: {printable(line, MAX_LINE)}" for line in lines)
+
+
+def _words(error: Exception) -> str:
+    words = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        words = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(words.split())
 
 
 def program() -> None:

@@ -68,6 +68,8 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"unknown chip {options.chip!r}{nearest(options.chip, list(DECODERS))}")
     between = " " if decoder.read is None else "\n"
     text = _input() if options.hex == ["-"] else between.join(options.hex)
+    if not text.strip():
+        raise UsageError("there is nothing to decode; `chiplink decode --help` has examples")
     lines = _lines(decoder, text)
     for good, line in lines:
         print(printable(line if good else f"bad: {line}", MAX_SHOWN))

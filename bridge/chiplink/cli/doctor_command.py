@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path(os.environ.get("CHIPLINK_CONFIG", DEFAULT_PATH)),
         metavar="FILE",
-        help="configuration file (default: %(default)s)",
+        help="configuration file (default: %(default)s; CHIPLINK_CONFIG sets it)",
     )
     parser.add_argument("--json", action="store_true", help="as JSON")
 

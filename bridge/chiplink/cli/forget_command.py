@@ -24,10 +24,16 @@ DEFAULT_PREFIX = "homeassistant"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `forget`."""
-    parser.epilog = "Home Assistant forgets the node's devices too. A bridge that runs is refused."
+    parser.epilog = (
+        "Home Assistant forgets the node's devices too. A node that is online is refused without"
+        " --yes --force: its bridge would publish everything again."
+    )
     parser.add_argument("node", metavar="NODE", help="the node's id")
     parser.add_argument(
-        "--broker", metavar="URL", default=DEFAULT_BROKER, help="default: %(default)s"
+        "--broker",
+        metavar="URL",
+        default=DEFAULT_BROKER,
+        help="default: %(default)s; CHIPLINK_BROKER sets it",
     )
     parser.add_argument(
         "--prefix",

@@ -39,7 +39,10 @@ _STYLES = {"online": "green", "open": "green", "listening": "green", "offline": 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `monitor`."""
     parser.add_argument(
-        "--broker", metavar="URL", default=DEFAULT_BROKER, help="default: %(default)s"
+        "--broker",
+        metavar="URL",
+        default=DEFAULT_BROKER,
+        help="default: %(default)s; CHIPLINK_BROKER sets it",
     )
     parser.add_argument(
         "--once", action="store_true", help="print what there is and exit; 1 if there is no node"

@@ -58,12 +58,12 @@ class _Client(Visitor):
 
 async def send_remote(broker: Broker, device: str | None, key: str, value: str) -> None:
     """Publish the command with an id and wait for its result; raises ChiplinkError."""
+    if device is not None and device.count("/") != 1:
+        raise UsageError(f"{device!r} is no device; write NODE/DEVICE")
     async with _Client(broker) as client:
         if device is None:
             device = await _find(client, key)
         topic = f"{BASE}/{device}"
-        if device.count("/") != 1:
-            raise UsageError(f"{device!r} is no device; write NODE/DEVICE")
         request_id = secrets.token_hex(8)
         client.subscribe(f"{topic}/result")
         client.publish(f"{topic}/{key}/set/{request_id}", value.encode())

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path(os.environ.get("CHIPLINK_CONFIG", DEFAULT_PATH)),
         metavar="FILE",
-        help="configuration file (default: %(default)s)",
+        help="configuration file (default: %(default)s; CHIPLINK_CONFIG sets it)",
     )
     parser.add_argument("--check", action="store_true", help="only check the configuration")
     parser.add_argument("-v", "--verbose", action="store_true", help="log more")

@@ -66,10 +66,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path(os.environ.get("CHIPLINK_CONFIG", DEFAULT_PATH)),
         metavar="FILE",
-        help="configuration file of the bridge (default: %(default)s)",
+        help="configuration file of the bridge (default: %(default)s; CHIPLINK_CONFIG sets it)",
     )
     parser.add_argument("--port", metavar="PORT", help="a port that no bridge uses")
-    parser.add_argument("--chip", default="ch9329", help="what is on the port: %(default)s")
+    parser.add_argument(
+        "--chip",
+        default="ch9329",
+        help=f"what is on the port: {', '.join(SETTINGS)} (default: %(default)s)",
+    )
     parser.add_argument(
         "--raw", action="store_true", help="bytes too; the bridge must have log.trace_raw = true"
     )
@@ -101,12 +105,21 @@ async def trace_port(url: PortUrl, text: str, chip: str, raw: bool) -> None:  # 
     """Keep the chip on a port connected and print what is said; disarmed, it types nothing."""
     story = Story("port", chip, raw=raw)
     tap = Tap(lambda direction, data: _show_all(story, direction, data))
-    await make_device(SETTINGS[chip], url, text, {}, tap).run(_complain)
+    await make_device(SETTINGS[chip], url, text, {}, tap).run(Complaints().take)
 
 
-def _complain(emission: Emission) -> None:
-    if isinstance(emission, Availability) and not emission.online:
-        print(f"chiplink: {printable(emission.reason)}", file=sys.stderr, flush=True)
+class Complaints:
+    """Says why the chip is away, once until that changes."""
+
+    def __init__(self) -> None:
+        self._told = ""
+
+    def take(self, emission: Emission) -> None:
+        """Look at what the driver says."""
+        if isinstance(emission, Availability) and emission.reason != self._told:
+            self._told = emission.reason
+            if not emission.online:
+                print(f"chiplink: {printable(self._told)}", file=sys.stderr, flush=True)
 
 
 def _show_all(story: Story, direction: Direction, data: bytes) -> None:

@@ -104,7 +104,7 @@ def _check_unused(given: Mapping[str, Any], path: str, problems: list[str]) -> N
     unused = [key for key in KEYS if key in given]
     if unused:
         problems.append(
-            f"{path}.dhcp: a server gives the address, but {' and '.join(unused)} stand there too;"
+            f"{path}.dhcp: a server gives the address, but there is also {' and '.join(unused)};"
             " write dhcp = false, or take them away"
         )
 

@@ -83,6 +83,7 @@ class OwnBroker:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                process_group=0,  # a terminal's Ctrl-C is not for it: others take their leave first
             )
         await self._listening(self._process)
 

@@ -61,7 +61,7 @@ def _line(frame: Frame) -> tuple[bool, str]:
         shown = frame.payload.hex(" ").upper()
         if frame.status is FrameStatus.GARBAGE or frame.kind < 0:
             return False, f"{_BAD[FrameStatus.GARBAGE]}: {shown}"
-        return False, f"{_name(frame)}: {_BAD[frame.status]}: {shown}"
+        return False, f"{_name(frame)}: {_BAD[frame.status]}{shown and f': {shown}'}"
     return True, f"{_name(frame)}{_content(frame)}{_GOOD_NOTES[frame.status]}"
 
 

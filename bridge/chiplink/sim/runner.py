@@ -46,6 +46,9 @@ FAULTS: dict[str, Mapping[str, Fault]] = {
     "sim800": SIM800_FAULTS,
 }
 
+MAX_RTT = 60.0
+"""Seconds of a network's round trip."""
+
 
 async def run_sim(  # noqa: PLR0913 - options of the command line
     chip: str,
@@ -106,6 +109,8 @@ def faults_of(chip: str) -> Mapping[str, Fault]:
 
 def _make(chip: str, maps: Sequence[str], rtt: float) -> Simulated:
     kind = SIMULATORS[chip]
+    if not 0 <= rtt <= MAX_RTT:
+        raise ValueError(f"{rtt:g} s is no round trip; write 0 to {MAX_RTT:g}")
     if not maps and not rtt:
         return kind()
     if issubclass(kind, Ch9329Sim):

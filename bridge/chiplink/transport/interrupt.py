@@ -12,6 +12,7 @@ import errno
 import os
 import select
 import socket
+import sys
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -30,7 +31,10 @@ CHUNK = 256
 EDGES = 16
 """Levels of a socket, edges of a GPIO line, that are read at once."""
 
-_NEEDS = "INT# needs gpiod 2.1 or later: pip install 'chiplink[gpio]'; or leave int= out"
+_NEEDS = (
+    "INT# needs gpiod 2.1 or later:"
+    f" pip --python {sys.executable} install 'gpiod>=2.1'; or leave int= out"
+)
 
 _GPIO = {
     errno.ENOENT: "no such GPIO chip; ls /dev/gpiochip* lists them",
