@@ -214,7 +214,7 @@ class Ch392Chip:
 
     def _given_up(self, error: ChiplinkError) -> OfflineError:
         self.die(error)
-        return OfflineError(f"the chip is being reset: {error}")
+        return OfflineError(f"the chip is being reset: {self.dead.result()}")
 
     def _port_lost(self, lost: asyncio.Future[ChiplinkError]) -> None:
         if not lost.cancelled():

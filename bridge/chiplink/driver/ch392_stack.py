@@ -50,7 +50,7 @@ class Ch392Stack:
         self._up = asyncio.Event()
         self._keep_alive = _DEFAULT_TIMES
         self._setting_keep_alive = asyncio.Lock()
-        self.obstacle = "the chip does not answer"
+        self.obstacle = "the chip is being looked for"
 
     # What the driver says
 

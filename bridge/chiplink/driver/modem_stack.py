@@ -47,7 +47,7 @@ class ModemStack:
     def __init__(self, model: Model, bearing: Bearing, counters: Counter[str]) -> None:
         self.model = model
         self.bearing = bearing
-        self.obstacle = "the modem does not answer"
+        self.obstacle = "the modem is being looked for"
         self.doubts = 0
         self.on_doubt: Callable[[str], None] = _nobody
         self._counters = counters
