@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 INTERVAL = 60.0
 """Seconds between two publications at least."""
 
+LOOK = 5.0
+"""Seconds between looks whether one is due."""
+
 
 class Health:
     """Says when `health` is due and what it holds."""
 
-    interval = INTERVAL
+    interval = LOOK
 
     def __init__(
         self,
