@@ -128,7 +128,7 @@ def test_what_it_cannot_be(options: dict[str, Any], words: str) -> None:
 @pytest.mark.parametrize(
     ("port", "kind", "words"),
     [
-        ("ttyUSB0", ConfigError, "'ttyUSB0' is no port: write serial:///dev/… or a path"),
+        ("ttyUSB0", ConfigError, "'ttyUSB0' is no port: write serial:///dev/…, a path or spi:///dev/…"),
         ("serial://dev/ttyUSB0", ConfigError, "'serial://dev/ttyUSB0' needs three slashes"),
         ("/dev/ttyUSB0?baud=fast", ConfigError, "baud='fast' is no rate"),
         ("/dev/ttyUSB0?baud=250000", UsageError, "250000 baud is no rate of the chip"),

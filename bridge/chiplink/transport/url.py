@@ -43,7 +43,7 @@ NO_INTERRUPT = "none"
 _DIGITS = re.compile(r"[0-9]{1,7}")
 _GPIO = re.compile(r"(?:/dev/)?(gpiochip[0-9]{1,3}):([0-9]{1,4})")
 _SPIDEV = re.compile(r"/dev/spidev[0-9.]+")
-_NO_PORT = "is no port: write serial:///dev/… or a path"
+_NO_PORT = "is no port: write serial:///dev/…, a path or spi:///dev/…"
 
 
 @dataclass(frozen=True, slots=True)
