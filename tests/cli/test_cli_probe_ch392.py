@@ -180,7 +180,7 @@ async def test_nothing_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A line, with what was tried; as JSON too."""
-    monkeypatch.setattr(ch392_uart_bus, "SEARCH", (9600,))
+    monkeypatch.setattr(ch392_uart_bus, "RATES", (9600,))
     monkeypatch.setattr(ch392_uart_bus, "LONGEST_WRITE", 8)
     async with board(tmp_path) as it:
         it.sim.faults.switch_on("no-answer")

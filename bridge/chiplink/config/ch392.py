@@ -19,7 +19,7 @@ from chiplink.tables import key_path, nearest, read_table
 if TYPE_CHECKING:
     from chiplink.mqtt.url import Broker
 
-RATES = tuple(baud for baud in BAUDS if baud not in UNSUPPORTED)
+RATES = tuple(baud for baud in BAUDS if baud != UNSUPPORTED)
 """The chip's rates that this host can have too."""
 
 

@@ -34,8 +34,11 @@ if TYPE_CHECKING:
 DEFAULT_BAUD = 115200
 """The rate a chip is brought to where the configuration says none."""
 
-UNSUPPORTED = frozenset({76800})
+UNSUPPORTED = 76800
 """A rate of the chip that Linux has not."""
+
+RATES = tuple(rate for rate in SEARCH if rate != UNSUPPORTED)
+"""Where a chip is looked for, likely ones first."""
 
 ANSWER = 0.25
 """Seconds to a reply beyond the time on the wire."""
@@ -161,7 +164,7 @@ class UartBus:
             await self._transport.set_baud(before)
             if not await self.look():
                 break
-        if await self.search([before, *SEARCH]):
+        if await self.search([before, *RATES]):
             self._counters["baud_fallback"] += 1
             return
         raise ProbeError(f"the chip was lost on the way to {self._target} baud")
@@ -295,9 +298,8 @@ class UartBusPort:
     async def find(self, counters: Counter[str], on_stray: Callable[[], None]) -> UartBus:
         """Open the line at the chip's rate, and leave the chip as it is."""
         target = self._port.baud or DEFAULT_BAUD
-        first = [baud for baud in (self._memory.get("baud"), target) if baud in SEARCH]
-        rates = list(dict.fromkeys([*first, *SEARCH]))
-        rates = [baud for baud in rates if baud not in UNSUPPORTED]
+        first = [baud for baud in (self._memory.get("baud"), target) if baud in RATES]
+        rates = list(dict.fromkeys([*first, *RATES]))
         nudge = on_stray if self._profile.uart_interrupts else _ignore
         transport = await self._port.open(rates[0])
         bus = UartBus(transport, target, counters, nudge)
