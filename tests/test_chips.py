@@ -128,7 +128,11 @@ def test_what_it_cannot_be(options: dict[str, Any], words: str) -> None:
 @pytest.mark.parametrize(
     ("port", "kind", "words"),
     [
-        ("ttyUSB0", ConfigError, "'ttyUSB0' is no port: write serial:///dev/…, a path or spi:///dev/…"),
+        (
+            "ttyUSB0",
+            ConfigError,
+            "'ttyUSB0' is no port: write serial:///dev/…, a path or spi:///dev/…",
+        ),
         ("serial://dev/ttyUSB0", ConfigError, "'serial://dev/ttyUSB0' needs three slashes"),
         ("/dev/ttyUSB0?baud=fast", ConfigError, "baud='fast' is no rate"),
         ("/dev/ttyUSB0?baud=250000", UsageError, "250000 baud is no rate of the chip"),
@@ -138,6 +142,19 @@ def test_what_is_no_port(port: str, kind: type[ChiplinkError], words: str) -> No
     with pytest.raises(kind) as caught:
         ch392(port)
     assert str(caught.value).startswith(words)
+
+
+@virtual
+async def test_what_waits_for_the_network_for_ever_ends_with_the_block(plug_in: PlugIn) -> None:
+    plug_in(lease=None)
+    async with ch392(PORT) as chip:
+        opening = asyncio.ensure_future(chip.open_connection(HOST, 80, timeout=None))
+        await asyncio.sleep(5)
+        assert not opening.done()
+    with pytest.raises(TimeoutError, match="given up: no address"):
+        await opening
+    with pytest.raises(OSError, match="outside of its `async with`"):
+        await chip.open_connection(HOST, 80, timeout=None)
 
 
 @virtual

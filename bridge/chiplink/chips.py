@@ -106,6 +106,7 @@ class RunningChip(Streams):
             f"{self._port}: no {self._device.chip.title} answers within {self._timeout:g} s"
         )
         self.states.clear()
+        self._over = False
         self._running = asyncio.create_task(self._device.run(self._take))
         try:
             async with asyncio.timeout(self._timeout):
@@ -125,7 +126,7 @@ class RunningChip(Streams):
         """
         try:
             # The chip would keep open what is open, with nobody behind it.
-            await self._opened.close(STOP_DEADLINE, in_order=kind is None)
+            await self._close_all(STOP_DEADLINE, in_order=kind is None)
         finally:
             await self._stop()
 

@@ -50,6 +50,8 @@ class Streams:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._opened = Register()
+        self._openings: set[asyncio.Timeout] = set()
+        self._over = False
 
     async def open_connection(  # noqa: PLR0913 - asyncio's, and the chip's
         self,
@@ -218,14 +220,27 @@ class Streams:
         try:
             self._check()
             async with asyncio.timeout(seconds) as bound:
-                yield
+                self._openings.add(bound)
+                try:
+                    yield
+                finally:
+                    self._openings.discard(bound)
         except CommandError as error:
             raise os_error(error) from error
         except TimeoutError as error:
             if not bound.expired():
                 raise
             why = self._stack.obstacle or "no answer"
-            raise TimeoutError(errno.ETIMEDOUT, f"not within {seconds:g} s: {why}") from error
+            late = "given up" if self._over or seconds is None else f"not within {seconds:g} s"
+            raise TimeoutError(errno.ETIMEDOUT, f"{late}: {why}") from error
+
+    async def _close_all(self, seconds: float, *, in_order: bool) -> None:
+        """Give up what is being opened, and close what is open."""
+        self._over = True
+        for bound in self._openings:
+            if not bound.expired():
+                bound.reschedule(asyncio.get_running_loop().time())
+        await self._opened.close(seconds, in_order=in_order)
 
 
 async def _begin(
