@@ -342,6 +342,22 @@ async def test_an_overwritten_buffer() -> None:
 
 
 @virtual
+async def test_a_reading_that_was_sure_is_kept() -> None:
+    bench = PaperBench(UDP_SERVER)
+    async with bench.running():
+        await bench.opened("log")
+        bench.paper.tell(0, RECV, _datagram(b"first", counts_header=True))
+        await bench.until(lambda: len(bench.said.data) == 1)
+        # Read the other way, the data of the second would be a datagram of somebody else.
+        forged = _datagram(b"a" * 9, counts_header=True)
+        forged += _datagram(_datagram(b"", OTHER_HEX), counts_header=True)
+        bench.paper.tell(0, RECV, forged)
+        await bench.until(lambda: len(bench.said.data) == 3)
+        assert {each.peer for each in bench.said.data} == {"192.0.2.1:5000"}
+        assert bench.said.data[-1].data == _datagram(b"", OTHER_HEX)
+
+
+@virtual
 async def test_a_socket_without_headers_is_set_up_anew() -> None:
     bench = PaperBench(UDP_SERVER)
     async with bench.running():

@@ -79,3 +79,14 @@ def test_anything_is_taken_apart_without_an_error(data: bytes, reading: HeaderLe
     result = read_datagrams(data, reading)
     assert (result.reading is None) == bool(result.rest)
     assert sum(8 + len(item.data) for item in result.items) + len(result.rest) == len(data)
+
+
+def test_only_one_fitting_reading_is_sure() -> None:
+    one = bytes.fromhex(f"0B 00 {PORT_AND_IP} 61 62 63")
+    assert read_datagrams(one).sure
+    # Two behind whole headers; the data of the second makes the other reading fit, too.
+    tricky = bytes.fromhex(f"11 00 {PORT_AND_IP}" + "61" * 9 + f"10 00 {PORT_AND_IP}" + "00" * 8)
+    assert read_datagrams(tricky, WHOLE).reading is WHOLE
+    found = read_datagrams(tricky)
+    assert (found.reading, found.sure) == (DATA, False)
+    assert not read_datagrams(tricky[:-1]).sure

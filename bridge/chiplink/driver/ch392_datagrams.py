@@ -66,6 +66,7 @@ class DatagramSocket:
         self.local_port = local_port
         self.dropped = 0
         self._senseless = 0
+        self._reading = lease.chip.profile.header_length
         self._reopening: asyncio.Task[None] | None = None
         self.peer = self._only_peer()
 
@@ -177,7 +178,9 @@ class DatagramSocket:
             self._waiting.append(Chunk(data, self.peer))
             return
         counters = self._lease.chip.counters
-        found = read_datagrams(data, self._lease.chip.profile.header_length)
+        found = read_datagrams(data, self._reading)
+        if found.reading is not None and found.sure and data:
+            self._reading = found.reading
         for item in found.items:
             if self.peer and str(item.peer) != self.peer:
                 counters["foreign_datagrams"] += 1
@@ -208,6 +211,7 @@ class DatagramSocket:
     async def _reopen(self) -> None:
         """Close and open: a datagram could not be sent (section 5.16), or nothing makes sense."""
         self._senseless = 0
+        self._reading = self._lease.chip.profile.header_length
         self._lease.chip.counters["reopened"] += 1
         await self._lease.close()
         if self._closed:

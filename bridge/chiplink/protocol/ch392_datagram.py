@@ -6,7 +6,7 @@ length, low byte first | port, low byte first | IP | data
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 
 from chiplink.protocol.ch392_profile import HeaderLength
@@ -36,18 +36,20 @@ class Datagrams:
     """A buffer's datagrams, the reading of the length that fitted, and bytes that fit none.
 
     `rest` is not empty only if no reading ends at the buffer's end; `reading` is None then.
+    `sure` tells that no other fitted: the true one always does, another may be a sender's trick.
     """
 
     items: tuple[Datagram, ...]
     reading: HeaderLength | None
     rest: bytes
+    sure: bool = field(default=False, compare=False)
 
 
 def read_datagrams(data: bytes, reading: HeaderLength = HeaderLength.EITHER) -> Datagrams:
     """Take a whole buffer apart by the reading that ends at its end; never raises."""
     tried = [_apart(data, each) for each in _READINGS[reading]]
-    fitting = (result for result in tried if result.reading is not None)
-    return next(fitting, tried[0])
+    fitting = [result for result in tried if result.reading is not None]
+    return replace(fitting[0], sure=len(fitting) == 1) if fitting else tried[0]
 
 
 def _apart(data: bytes, reading: HeaderLength) -> Datagrams:
