@@ -15,7 +15,7 @@ from chiplink.driver.modem_line import Line
 from chiplink.driver.modem_models import MODELS
 from chiplink.driver.modem_row import Bearing
 from chiplink.driver.modem_stack import ModemStack
-from chiplink.driver.sockets import Endpoint, Kind
+from chiplink.driver.sockets import Endpoint, Kind, Level
 from chiplink.exceptions import CommandError, OutcomeUnknownError
 from chiplink.transport.memory import MemoryPort
 
@@ -174,3 +174,95 @@ async def test_stopping_a_server_is_tried_again() -> None:
         listener = await stack.listen(SERVER)
         await listener.close()
         assert heard(script, b"AT+CIPSERVER=0") == 2
+
+
+# What is received
+
+
+READ = "\r\n+CIPRXGET: 2,0,{},{}\r\n{}\r\nOK\r\n"
+
+
+@virtual
+async def test_what_the_modem_has_at_the_end_is_fetched_however_much_waits_here() -> None:
+    script = script_of("sim800")
+    piece = "x" * 1460
+    script.answers["AT+CIPRXGET=2"] = [
+        *(READ.format(1460, 1460, piece) for _ in range(3)),
+        READ.format(0, 0, ""),
+    ]
+    async with attached("sim800", script) as stack:
+        socket = await stack.connect(CLIENT)
+        socket._waiting_bytes = 64 * 1024  # type: ignore[attr-defined]
+        script.say("\r\n+CIPRXGET: 1,0\r\n\r\n0, CLOSED\r\n")
+        data = b""
+        while chunk := (await socket.receive()).data:
+            data += chunk
+        assert len(data) == 3 * 1460
+
+
+@virtual
+async def test_a_refused_read_at_the_end_is_asked_again() -> None:
+    script = script_of("sim800")
+    script.answers["AT+CIPRXGET=2"] = [
+        "\r\nERROR\r\n",
+        READ.format(5, 0, "hello"),
+        READ.format(0, 0, ""),
+    ]
+    async with attached("sim800", script) as stack:
+        socket = await stack.connect(CLIENT)
+        script.say("\r\n0, CLOSED\r\n")
+        async with asyncio.timeout(5):
+            assert (await socket.receive()).data == b"hello"
+            assert (await socket.receive()).data == b""
+
+
+# What is sent
+
+
+@virtual
+async def test_a_receipt_of_another_connection_on_the_same_link() -> None:
+    script = script_of("sim800")
+    script.answers |= {
+        "AT+CIPSEND": ["\r\n> "],
+        "hello": ["\r\n0, SEND OK\r\n"],
+        "AT+CIPACK": [
+            "\r\n0, CLOSED\r\n" + CALLS["sim800"].format(0) + "\r\n+CIPACK: 0,0,0\r\n" + OK
+        ],
+    }
+    async with attached("sim800", script, pull=False) as stack:
+        await stack.listen(SERVER)
+        socket = await stack.connect(CLIENT)
+        assert await socket.send(b"hello") is Level.SENT
+
+
+@virtual
+async def test_a_datagram_does_not_fail_for_the_one_before() -> None:
+    script = script_of("sim7028")
+    script.answers |= {
+        "AT+CIPSEND": ["\r\n>"],
+        "first": [OK],
+        "other": [OK + "\r\n+CIPSEND: 0,5,5\r\n"],
+    }
+    async with attached("sim7028", script, pull=False) as stack:
+        socket = await stack.connect(Endpoint(kind=Kind.UDP, host="192.0.2.1", port=9))
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await socket.send(b"first")
+        assert await socket.send(b"other") is Level.SENT
+
+
+@virtual
+async def test_who_never_reads_has_a_bounded_inbox() -> None:
+    script = script_of("sim800")
+    script.answers |= {
+        "AT+CIPSEND": ["\r\n> "],
+        "x": ["\r\n0, SEND FAIL\r\n"],
+        "AT+CIPRXGET=2": [READ.format(1460, 1460, "y" * 1460)],
+        "AT+CIPACK": ["\r\n+CIPACK: 0,0,0\r\n" + OK],
+    }
+    async with attached("sim800", script) as stack:
+        socket = await stack.connect(CLIENT)
+        socket._waiting_bytes = 64 * 1024  # type: ignore[attr-defined]
+        with pytest.raises(OutcomeUnknownError):
+            await socket.send(b"x")
+        assert heard(script, b"AT+CIPRXGET=2") == 0
