@@ -137,9 +137,13 @@ class Line:
         """Change the rate of this side."""
         await self._transport.set_baud(baud)
 
-    async def wait_restarted(self) -> None:
-        """Wait until the modem says that it has started anew."""
+    def expect_restart(self) -> None:
+        """What is sent now restarts the modem."""
+        self.restart_expected = True
         self._restart_seen.clear()
+
+    async def wait_restarted(self) -> None:
+        """Wait until the modem says that it has started anew, or the line is gone."""
         await self._restart_seen.wait()
 
     def write(self, data: bytes) -> None:
@@ -193,7 +197,7 @@ class Line:
 
     def _submit(self, command: Command, rank: int) -> _Job:
         self._check()
-        if len(self._waiting) >= MAX_WAITING:
+        if len(self._waiting) >= MAX_WAITING and rank != _SETTLE:
             self._counters["commands_refused"] += 1
             raise BusyError(f"{MAX_WAITING} commands wait for the modem already")
         job = _Job(command, rank, self._future())
@@ -377,6 +381,7 @@ class Line:
         if not self.lost.done():
             self.lost.set_result(reason)
             self._end_all(OfflineError(str(reason)))
+            self._restart_seen.set()
             self._stop_timer()
 
     async def close(self) -> None:
