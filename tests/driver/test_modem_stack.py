@@ -266,3 +266,30 @@ async def test_who_never_reads_has_a_bounded_inbox() -> None:
         with pytest.raises(OutcomeUnknownError):
             await socket.send(b"x")
         assert heard(script, b"AT+CIPRXGET=2") == 0
+
+
+@pytest.mark.parametrize("by_us", [True, False])
+@virtual
+async def test_a_result_that_never_came_keeps_no_later_connection_waiting(*, by_us: bool) -> None:
+    script = script_of("sim7028")
+    script.answers |= {
+        "AT+CIPSEND": ["\r\n>"],
+        "first": [OK],
+        "other": [OK + "\r\n+CIPSEND: 0,5,5\r\n"],
+    }
+    loop = asyncio.get_running_loop()
+    async with attached("sim7028", script, pull=False) as stack:
+        socket = await stack.connect(CLIENT)
+        sending = asyncio.create_task(socket.send(b"first"))  # type: ignore[arg-type]
+        await turns(50)
+        if by_us:
+            await socket.close()
+        else:
+            script.say("\r\n+IPCLOSE: 0,1\r\n")
+            await turns()
+        socket = await stack.connect(CLIENT)
+        async with asyncio.timeout(30):
+            assert await socket.send(b"other") is Level.ACKED
+        with pytest.raises(OutcomeUnknownError):
+            await sending
+        assert loop.time() < 5

@@ -337,16 +337,18 @@ class Line:
 
     def _closed_in_a_send(self, event: PeerClosed) -> None:
         """Wait no longer for a send's result than a moment behind CLOSED: it may never come."""
-        job = self._running
-        if job is None or job.command.data is None:
-            return
-        if event.link in (job.command.link, None) or job.command.link is None:
-            self._loop.call_later(CLOSED_GRACE, self.abandon, job.command)
+        for job in (self._running, *self._results):
+            if job is None or job.command.data is None:
+                continue
+            if event.link in (job.command.link, None) or job.command.link is None:
+                self._loop.call_later(CLOSED_GRACE, self.abandon, job.command)
 
     def abandon(self, command: Command) -> None:
-        """Wait no longer for a command's reply; it counts as timed out."""
+        """Wait no longer for a command's reply, or its result; it counts as timed out."""
         if self._running is not None and self._running.command is command:
             self._dispatch(self._channel.give_up())
+        else:
+            self._dispatch(self._channel.give_up_result(command))
 
     # Out of step
 
