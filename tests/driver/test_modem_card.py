@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from driver_modem import EVERY, ModemBench, bench
+from modem_script import Script, lined, turns
+from virtual_clock import virtual
 
 from chiplink.driver import modem_card as card
-from chiplink.exceptions import RefusedError
+from chiplink.exceptions import OfflineError, ProbeError, RefusedError
 from chiplink.sim.modem_events import LineTaken
 from chiplink.state import StateFile
 
@@ -131,6 +134,21 @@ async def test_a_lost_answer_is_settled_by_the_card_itself(tmp_path: Path) -> No
     async with bench("sim800", pin="1234", memory=memory, prepare=prepare) as at:
         assert at.states["sim"] == "ready"
     assert "pin_try" not in path.read_text()
+
+
+@virtual
+async def test_a_pin_that_was_never_sent_was_not_tried() -> None:
+    number = "\r\n8986001234567890123\r\n\r\nOK\r\n"
+    told = await lined(Script({"AT+CCID": [number], "AT+SPIC": [""]}))
+    memory: dict[str, Any] = {}
+    unlocking = asyncio.create_task(card.unlock(told.line, "1234", "SPIC", memory))
+    await turns(30)
+    told.line.give_up(ProbeError("unplugged"))
+    with pytest.raises(OfflineError):
+        await unlocking
+    assert memory == {}
+    assert told.script.heard == [b"AT+CCID\r", b"AT+SPIC\r"]
+    await told.line.close()
 
 
 @pytest.mark.parametrize("chip", EVERY)

@@ -9,6 +9,7 @@ import pytest
 from modem_script import Script, Told, lined, turns
 from virtual_clock import virtual
 
+from chiplink.driver.modem_bearer import restart
 from chiplink.driver.modem_line import CLOSED_GRACE, MAX_WAITING
 from chiplink.exceptions import (
     BusyError,
@@ -261,3 +262,33 @@ async def test_cancelled_before_its_turn_it_is_never_sent() -> None:
     await turns()
     assert told.script.heard == [b"AT+CSQ\r"]
     await ended(told)
+
+
+@virtual
+async def test_a_queue_that_is_full_does_not_keep_a_line_from_settling() -> None:
+    late = OK + "\r\n+CFUN: 1\r\n" + OK
+    told = await lined(Script({"AT+CGATT": [""], "AT+CFUN?": [late], "AT+CREG": [OK]}))
+    lost = asyncio.create_task(told.line.ask(at_common.attach(on=True)))
+    await turns()
+    report = at_common.report_registration("CREG", 1)
+    others = [asyncio.create_task(told.line.ask(report)) for _ in range(MAX_WAITING)]
+    await turns()
+    with pytest.raises(DeadlineError):
+        await lost
+    await asyncio.gather(*others)
+    assert told.script.heard[1] == b"AT+CFUN?\r"
+    await ended(told)
+
+
+@virtual
+async def test_a_restart_is_not_waited_for_when_it_was_told_or_the_line_is_gone() -> None:
+    for gone in (False, True):
+        told = await lined(Script({"AT+CFUN=1,1": [OK if gone else OK + "\r\nRDY\r\n"]}))
+        restarting = asyncio.create_task(restart(told.line))
+        await turns()
+        if gone:
+            told.line.give_up(ProbeError("unplugged"))
+        await turns()
+        assert restarting.done()
+        await restarting
+        await ended(told)

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 from driver_modem import DEADLINE, EVERY, ModemBench, bench
+from modem_script import Script
 from test_modem_sockets import closed, connected, ended, received, sent, serving
+from virtual_clock import virtual
 
-from chiplink.driver.modem_row import Remedy, remedy_for
+from chiplink.driver.modem import Modem, ModemSettings
+from chiplink.driver.modem_line import Line
+from chiplink.driver.modem_models import MODELS
+from chiplink.driver.modem_network import Network
+from chiplink.driver.modem_row import Bearing, Remedy, remedy_for
+from chiplink.driver.modem_stack import ModemStack
 from chiplink.driver.sockets import KeepAlive
 from chiplink.exceptions import (
     BadPayloadError,
@@ -18,10 +26,14 @@ from chiplink.exceptions import (
     ClosedError,
     NotAllowedError,
     OutcomeUnknownError,
+    ProbeError,
 )
+from chiplink.sim import Ether, ModemTimes, Sim800Sim
 from chiplink.sim.modem_events import LineTaken
+from chiplink.transport.memory import MemoryPort
 
 if TYPE_CHECKING:
+    from chiplink.protocol.at_events import Event
     from chiplink.sim.modem import ModemSim
     from chiplink.sim.modem_turn import Turn
 
@@ -248,6 +260,73 @@ async def test_reset(chip: str) -> None:
             assert await at.command("reset") is None
         await works(at)
         assert at.states["restarts"] == 0
+
+
+@EACH
+async def test_a_reset_that_is_refused_leaves_it_connected(chip: str) -> None:
+    async with bench(chip) as at:
+        at.sim.faults.switch_on("error=1,cfun")
+        with pytest.raises(ChipError):
+            await at.command("reset")
+        async with asyncio.timeout(DEADLINE):
+            await at.device.connected()
+        at.sim.restart("by itself")
+        await at.until(lambda: at.states["restarts"] == 1)
+
+
+async def test_stopped_while_a_line_is_given_up_the_port_is_closed() -> None:
+    for turn in range(12):
+        sim = Sim800Sim(ether=Ether(), times=ModemTimes.instant(), ipr=115200)
+        port = MemoryPort(sim)
+        device = Modem(ModemSettings(id="cell", chip="sim800", apn="internet"), port, {})
+        running = asyncio.create_task(device.run(lambda _emission: None))
+        async with asyncio.timeout(DEADLINE):
+            await device.stack.ready()
+        line = device._line
+        assert line is not None
+        line.give_up(ProbeError("unplugged"))
+        for _ in range(turn):
+            await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.wait({running})
+        assert not any(each._open for each in port.lines)
+        sim.close()
+
+
+class _Nobody:
+    def publish(self, key: str, value: object) -> None:
+        """Tell nobody."""
+
+    def obstacle(self, reason: str) -> None:
+        """Tell nobody."""
+
+
+@virtual
+async def test_a_context_that_is_gone_as_soon_as_it_was_there_is_noticed_at_once() -> None:
+    script = Script(
+        {
+            "AT+CPIN?": ["\r\n+CPIN: READY\r\n\r\nOK\r\n"],
+            "AT+CREG?": ["\r\n+CREG: 1,1\r\n\r\nOK\r\n"],
+            "AT+CGREG?": ["\r\n+CGREG: 1,1\r\n\r\nOK\r\n"],
+            "AT+CIPSHUT": ["\r\nSHUT OK\r\n"],
+            "AT+CIFSR": ["\r\n10.0.0.1\r\n\r\n+PDP: DEACT\r\n", "\r\n10.0.0.1\r\n"],
+            "AT": ["\r\nOK\r\n"],
+        }
+    )
+    stack = ModemStack(MODELS["sim800"], Bearing(apn="internet"), Counter())
+
+    def heard(event: Event) -> None:
+        if not stack.heard(event):
+            network.heard(event)
+
+    line = Line(await MemoryPort(script).open(115200), Counter(), heard)
+    network = Network(line, stack.model, stack.bearing, stack, _Nobody(), pin="", memory={})
+    running = asyncio.create_task(network.run())
+    await asyncio.sleep(5)
+    assert script.heard.count(b"AT+CIPSHUT\r") == 2
+    running.cancel()
+    await asyncio.wait({running})
+    await line.close()
 
 
 async def test_another_model_is_named() -> None:

@@ -115,8 +115,9 @@ class Modem(NetworkDevice):
     async def _reset(self) -> Outcome:
         """Restart the modem, and wait until it is back."""
         line = self._answering()
-        self._connected.clear()
         await restart(line)
+        if self._line is line:  # its end is still to come
+            self._connected.clear()
         return await self._back(RESET_DEADLINE, "the modem")
 
     def _answering(self) -> Line:
@@ -168,12 +169,14 @@ class Modem(NetworkDevice):
         reason = str(line.lost.result()) if line.lost.done() else "chiplink is stopping"
         self._line = self._network = None
         self._connected.clear()
-        if keeping is not None:
-            keeping.cancel()
-            await asyncio.wait({keeping})
-        self.stack.network_down(reason)
-        await line.close()
-        await self.stack.stop()
+        try:
+            if keeping is not None:
+                keeping.cancel()
+                await asyncio.wait({keeping})
+        finally:  # the program may end while a lost line is being given up
+            self.stack.network_down(reason)
+            await line.close()
+            await self.stack.stop()
 
     # What the modem says
 

@@ -104,8 +104,12 @@ async def remedy(line: Line, which: Remedy) -> None:
 
 async def restart(line: Line) -> None:
     """Restart the modem and give the line up; raises CommandError where it does not do it."""
-    line.restart_expected = True
-    await line.ask(functionality(FULL, restart=True), urgent=True)
+    line.expect_restart()
+    try:
+        await line.ask(functionality(FULL, restart=True), urgent=True)
+    except ChipError:
+        line.restart_expected = False
+        raise
     # One that looks for the rate says nothing before it is spoken to.
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(RESTART_DEADLINE):

@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from chiplink.exceptions import ChipError, CommandError, RefusedError
+from chiplink.exceptions import BusyError, ChipError, CommandError, OfflineError, RefusedError
 from chiplink.protocol.at_common import enter_pin, iccid, sim, tries_left
 from chiplink.protocol.at_replies import read_iccid, read_sim, read_tries
 
@@ -63,7 +63,11 @@ async def unlock(line: Line, pin: str, tries: str, memory: Memory) -> None:
             f"the SIM's PIN was not tried: {left} try is left; enter it in a telephone"
         )
     note(memory, card, pin)
-    reply = (await line.exchange(enter_pin(pin))).reply
+    try:
+        reply = (await line.exchange(enter_pin(pin))).reply
+    except (BusyError, OfflineError):
+        forget(memory)  # it was never sent
+        raise
     if not reply.error:
         forget(memory)
     elif await _left(line, tries) == left and left is not None:

@@ -137,9 +137,13 @@ class Line:
         """Change the rate of this side."""
         await self._transport.set_baud(baud)
 
-    async def wait_restarted(self) -> None:
-        """Wait until the modem says that it has started anew."""
+    def expect_restart(self) -> None:
+        """What is sent now restarts the modem."""
+        self.restart_expected = True
         self._restart_seen.clear()
+
+    async def wait_restarted(self) -> None:
+        """Wait until the modem says that it has started anew, or the line is gone."""
         await self._restart_seen.wait()
 
     def write(self, data: bytes) -> None:
@@ -193,7 +197,7 @@ class Line:
 
     def _submit(self, command: Command, rank: int) -> _Job:
         self._check()
-        if len(self._waiting) >= MAX_WAITING:
+        if len(self._waiting) >= MAX_WAITING and rank != _SETTLE:
             self._counters["commands_refused"] += 1
             raise BusyError(f"{MAX_WAITING} commands wait for the modem already")
         job = _Job(command, rank, self._future())
@@ -333,16 +337,18 @@ class Line:
 
     def _closed_in_a_send(self, event: PeerClosed) -> None:
         """Wait no longer for a send's result than a moment behind CLOSED: it may never come."""
-        job = self._running
-        if job is None or job.command.data is None:
-            return
-        if event.link in (job.command.link, None) or job.command.link is None:
-            self._loop.call_later(CLOSED_GRACE, self.abandon, job.command)
+        for job in (self._running, *self._results):
+            if job is None or job.command.data is None:
+                continue
+            if event.link in (job.command.link, None) or job.command.link is None:
+                self._loop.call_later(CLOSED_GRACE, self.abandon, job.command)
 
     def abandon(self, command: Command) -> None:
-        """Wait no longer for a command's reply; it counts as timed out."""
+        """Wait no longer for a command's reply, or its result; it counts as timed out."""
         if self._running is not None and self._running.command is command:
             self._dispatch(self._channel.give_up())
+        else:
+            self._dispatch(self._channel.give_up_result(command))
 
     # Out of step
 
@@ -377,6 +383,7 @@ class Line:
         if not self.lost.done():
             self.lost.set_result(reason)
             self._end_all(OfflineError(str(reason)))
+            self._restart_seen.set()
             self._stop_timer()
 
     async def close(self) -> None:

@@ -168,11 +168,11 @@ class Network:
         self._news.obstacle(reason)
 
     async def _nap(self, seconds: float) -> None:
-        """Wait, or until the modem has news."""
-        self._nudged.clear()
+        """Wait, or until the modem has news; what it said since the last time is news too."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._nudged.wait()
+        self._nudged.clear()
 
     # The card
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING
 
-from chiplink.driver.modem_sockets import ModemSocket
+from chiplink.driver.modem_sockets import CLOSE_TRIES, ModemSocket
 from chiplink.driver.sockets import Endpoint, Kind
 from chiplink.exceptions import ClosedError, CommandError
 from chiplink.protocol.at_sim800_replies import read_status
@@ -34,6 +34,7 @@ class ModemListener:
         self._waiting: deque[ModemSocket] = deque()
         self._changed = asyncio.Event()
         self._reason = ""
+        self._closing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Begin to listen; raises CommandError."""
@@ -67,9 +68,11 @@ class ModemListener:
         self._stack.occupy(socket)
         self._connected.add(socket)
         socket.on_release = lambda: self._left(socket)
-        self._stack.keep(self._introduce(socket))
+        # Counted now: of two at once the first is not too many.
+        room = len(self._connected) <= self._peers
+        self._stack.keep(self._introduce(socket, room=room))
 
-    async def _introduce(self, socket: ModemSocket) -> None:
+    async def _introduce(self, socket: ModemSocket, *, room: bool) -> None:
         """Learn the peer's port where the modem keeps it back, and offer the socket."""
         question = self._stack.model.peer_port
         if question is not None and not socket.endpoint.port:
@@ -77,7 +80,7 @@ class ModemListener:
                 status = read_status((await self._line.ask(question(socket.number))).lines)
                 port = status.links[0].port if status.links else None
                 socket.endpoint = replace(socket.endpoint, port=port or 0)
-        if self._reason or len(self._connected) > self._peers:
+        if self._reason or not room:
             await socket.close()
             return
         self._waiting.append(socket)
@@ -85,7 +88,7 @@ class ModemListener:
 
     def _left(self, socket: ModemSocket) -> None:
         self._connected.discard(socket)
-        if self._reason and not self._connected:
+        if self._reason and not self._connected and self._stack.model.stops_alone:
             self._stack.keep(self._stop())
 
     def lose(self, reason: str) -> None:
@@ -95,19 +98,26 @@ class ModemListener:
 
     async def close(self) -> None:
         """Stop listening; where a server ends only behind its connections, when the last is."""
-        if self._reason:
-            return
         self.lose("the listener was closed")
+        if self._closing is None:
+            self._closing = self._stack.keep(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
         while self._waiting:
             await self._waiting.popleft().close()
         if not (self._stack.model.stops_alone and self._connected):
-            await asyncio.shield(self._stack.keep(self._stop()))
+            await self._stop()
 
     async def _stop(self) -> None:
+        """Stop, and again if nobody knows whether it did: it would keep the next one out."""
         stop = self._stack.model.stop_serving
         try:
-            if stop is not None and self._stack.listens(self):
+            for _attempt in range(CLOSE_TRIES):
+                if stop is None or not self._stack.listens(self):
+                    return
                 with contextlib.suppress(CommandError):
-                    await self._line.outcome(stop(self.number))
+                    if (await self._line.outcome(stop(self.number))).ok:
+                        return
         finally:
             self._stack.forget_listener(self)

@@ -213,6 +213,8 @@ class ModemSocket:
         try:
             outcome = await asyncio.shield(last)
         except CommandError as error:
+            if not begun and not self._stream:
+                return  # a datagram is nothing to the next one
             raise kind(str(error)) from None
         finally:
             if last.done():
@@ -230,7 +232,9 @@ class ModemSocket:
         unacked = self._model.unacked
         if "SEND FAIL" not in exchange.reply.final or unacked is None or self._gone:
             return False
-        if not self._stack.bearing.pull or not await self._fetch():
+        if not self._stack.bearing.pull or self._waiting_bytes >= INBOX:
+            return False
+        if not await self._fetch():
             return False
         try:
             found = read_acked((await self._line.ask(unacked(self._link))).lines)
@@ -263,7 +267,7 @@ class ModemSocket:
             except CommandError:
                 break
             found = read_acked(exchange.lines)
-            if found is None:
+            if found is None or not self._stack.holds(self):
                 break
             if found.sent < given:
                 # A digit of a length was lost on the line, and the rest taken for commands.
@@ -382,8 +386,9 @@ class ModemSocket:
             self.end()
 
     async def _drain(self) -> None:
+        """Fetch all of it, even if much waits here: the modem has no more than its memory holds."""
         try:
-            while self._waiting_bytes < INBOX and not self._ended and await self._fetch_one():
+            while not self._ended and (await self._fetch_one() or self._waits):
                 pass
         finally:
             self.end()

@@ -144,9 +144,9 @@ class ModemStack:
     def occupy(self, socket: ModemSocket) -> None:
         """A link is this socket's from now on; whoever had it is over."""
         before = self._links.get(socket.number)
-        self._links[socket.number] = socket
         if before is not None:
             before.end()
+        self._links[socket.number] = socket
 
     def holds(self, socket: ModemSocket) -> bool:
         """Whether a link is this socket's."""
@@ -192,8 +192,9 @@ class ModemStack:
             try:
                 await self._open(socket)
             except BusyError:
-                # The modem has a connection there that nobody knows of.
-                await self._close_stale(line, number)
+                if number not in self._links:
+                    # The modem has a connection there that nobody knows of.
+                    await self._close_stale(line, number)
                 busy.append(number)
                 if len(busy) == self._count:
                     raise
@@ -258,7 +259,8 @@ class ModemStack:
             self.forget_listener(listener)
             raise BadPayloadError(str(error)) from None
         except CommandError:
-            self.forget_listener(listener)
+            # It may listen all the same, or one does that nobody knows of.
+            await listener.close()
             raise
         return listener
 

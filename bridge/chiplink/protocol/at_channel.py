@@ -167,6 +167,13 @@ class Channel:
         """End the pending command before its time; it counts as timed out."""
         return [self._give_up()] if self._pending else []
 
+    def give_up_result(self, command: Command) -> list[Event]:
+        """Await a command's result no more; it counts as timed out."""
+        if all(each.command is not command for each in self._awaited):
+            return []
+        self._awaited = [each for each in self._awaited if each.command is not command]
+        return [TimedOut(command, Stage.RESULT)]
+
     def forget(self, link: int | None) -> None:
         """Await no result of a link any more; None: of no link."""
         self._awaited = [
