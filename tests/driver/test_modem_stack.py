@@ -201,6 +201,21 @@ async def test_what_the_modem_has_at_the_end_is_fetched_however_much_waits_here(
 
 
 @virtual
+async def test_a_modem_that_has_no_end_of_data_loses_the_connection() -> None:
+    script = script_of("sim800")
+    piece = "x" * 1460
+    script.answers["AT+CIPRXGET=2"] = [READ.format(1460, 1460, piece) for _ in range(100)]
+    async with attached("sim800", script) as stack:
+        socket = await stack.connect(CLIENT)
+        script.say("\r\n+CIPRXGET: 1,0\r\n\r\n0, CLOSED\r\n")
+        await asyncio.sleep(60)  # nobody reads
+        for _piece in range(64 * 1024 // len(piece) + 1):
+            assert (await socket.receive()).data == piece.encode()
+        with pytest.raises(CommandError, match="more than 65536 bytes left at the end"):
+            await socket.receive()
+
+
+@virtual
 async def test_a_refused_read_at_the_end_is_asked_again() -> None:
     script = script_of("sim800")
     script.answers["AT+CIPRXGET=2"] = [

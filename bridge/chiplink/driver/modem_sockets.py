@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 INBOX = 64 * 1024
 """Bytes that were pushed, or read before a send, and not asked for yet."""
 
+LEFT_MAX = 64 * 1024
+"""Bytes of a connection that a modem may have left at its end."""
+
 DATAGRAMS = 64
 """Datagrams that wait to be asked for."""
 
@@ -387,9 +390,12 @@ class ModemSocket:
 
     async def _drain(self) -> None:
         """Fetch all of it, even if much waits here: the modem has no more than its memory holds."""
+        most = self._waiting_bytes + LEFT_MAX
         try:
             while not self._ended and (await self._fetch_one() or self._waits):
-                pass
+                if self._waiting_bytes > most:
+                    self.lose(f"the modem had more than {LEFT_MAX} bytes left at the end")
+                    break
         finally:
             self.end()
 
