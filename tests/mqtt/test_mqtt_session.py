@@ -102,6 +102,40 @@ async def test_a_command_that_comes_during_the_greeting_is_taken(bench: Bench) -
     assert [request.id for request in bench.node.submitted] == ["x"]
 
 
+async def test_a_defect_while_we_begin_ends_the_connection(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: object) -> None:
+        raise KeyError("attic")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("chiplink.mqtt.publisher.Publisher.surveyed", fail)
+        bench.start()
+        bench.connection.connect()
+        await bench.connection.until(lambda: bench.connection.restarts)
+    assert bench.connection.restarts == ["beginning with the broker failed; see above"]
+    assert not bench.session.connected.is_set()
+    bench.connection.disconnect()
+    bench.connection.connect()
+    await bench.until_published(STATUS)
+
+
+async def test_what_must_be_cleared_survives_the_connection(bench: Bench) -> None:
+    old = [f"chiplink/cellar/attic/s{number}" for number in range(30)]
+    bench.connection.retained = [Incoming(topic, b"x", True, 0.0) for topic in old]
+    bench.connection.acknowledges = False
+    bench.start()
+    bench.connection.connect()
+    await bench.connection.until(lambda: len(bench.topics) >= 20)
+    bench.connection.disconnect()
+    bench.forget()
+    bench.connection.acknowledges = True
+    bench.connection.connect()
+    await bench.until_published(STATUS)
+    cleared = {message.topic for message in bench.connection.published if not message.payload}
+    assert cleared == set(old)
+
+
 async def test_a_tree_that_may_not_be_read_stops_nothing(bench: Bench) -> None:
     bench.connection.grants = False
     bench.start()
