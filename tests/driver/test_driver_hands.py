@@ -105,6 +105,32 @@ async def test_unattended_while_it_is_being_pressed() -> None:
 
 
 @virtual
+async def test_what_waited_when_it_was_left_alone_holds_nothing() -> None:
+    async with Ch9329Bench().running() as bench:
+        bench.request("type", "a" * 20)
+        numbers = [bench.request(key, value) for key, value in HELD]
+        bench.node.unattended()
+        for number in numbers:
+            assert (await bench.ending(number)).phase is Phase.DONE
+        await asyncio.sleep(1)
+        assert not bench.pc.anything_pressed
+        await hold(bench)
+
+
+@virtual
+async def test_a_release_that_is_owed_does_not_let_go_of_what_is_held_since() -> None:
+    async with Ch9329Bench().running() as bench:
+        await hold(bench)
+        bench.sim.faults.switch_on("error=E6,4")
+        bench.node.unattended()
+        await frames(bench, 4)
+        await hold(bench)
+        await asyncio.sleep(60)
+        assert bench.pc.modifiers == CTRL
+        assert bench.pc.buttons_down == {"left"}
+
+
+@virtual
 async def test_typing_is_refused_while_keys_are_held() -> None:
     async with Ch9329Bench().running() as bench:
         await hold(bench)

@@ -82,6 +82,7 @@ class Ch9329:
         self._conversation: Conversation | None = None
         self._info: Info | None = None
         self._used_at = float("-inf")
+        self._left_alone_at = float("-inf")
         self._attention = asyncio.Event()
         self._published: dict[str, Scalar] = {}
         self._emit: Emit = _nobody
@@ -138,7 +139,11 @@ class Ch9329:
             self._attention.set()
         self._used_at = time.monotonic()
         ending = command(request, started)
-        return self._confirmed(ending) if self.rows[request.key].gated else ending
+        if not self.rows[request.key].gated:
+            return ending
+        if request.received <= self._left_alone_at:
+            self._hands.unattended()  # who sent it cannot let go any more
+        return self._confirmed(ending)
 
     async def _confirmed(self, ending: Awaitable[Outcome]) -> Outcome:
         """Look once more whether the computer is there: the chip acknowledges without one too."""
@@ -158,7 +163,8 @@ class Ch9329:
         self._hands.stop(CancelledCommandError("cancelled"))
 
     def unattended(self) -> None:
-        """Let go of what is held."""
+        """Let go of what is held, and let what waits hold nothing."""
+        self._left_alone_at = time.monotonic()
         self._hands.unattended()
 
     def counters(self) -> Mapping[str, int]:

@@ -81,6 +81,11 @@ class Hands:
             self._owe()
             return
         self.held, self.buttons = held, buttons
+        # A release that is still owed is older than what is held now.
+        if held:
+            self._owed.pop(self._rest[0], None)
+        if buttons:
+            self._owed.pop(self._rest[1], None)
         self._watch()
 
     def failed(self, player: Player) -> None:
