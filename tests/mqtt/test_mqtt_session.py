@@ -472,6 +472,24 @@ async def test_a_device_deleted_after_a_claim_does_not_return(bench: Bench) -> N
     assert shown(bench) == {"status/config": True}
 
 
+@pytest.mark.parametrize("found", [b"", b'{"instance":"a"}'], ids=["made", "given_up"])
+async def test_a_claim_that_changes_while_we_look_counts_in_mqtt_3_too(
+    bench: Bench, found: bytes
+) -> None:
+    """There a live message never says whether it is retained."""
+    bench.connection.echoes = False
+    if found:
+        bench.connection.retained = [Incoming(CLAIM, found, True, 0.0)]
+    bench.start()
+    bench.connection.connect(version=4)
+    await bench.connection.until(lambda: bench.topics)
+    marker = bench.topics[0]
+    bench.connection.receive(CLAIM, b"" if found else b'{"instance":"a"}')
+    bench.connection.receive(marker, b"sync")
+    await bench.until_published(STATUS)
+    assert bool(shown(bench).get("kvm/config")) == bool(found)
+
+
 @at_once
 async def test_a_claim_repeated_right_after_a_birth_is_not_stale(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
