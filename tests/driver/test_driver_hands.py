@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 
-from chiplink.driver.hands import MAX_HOLD
-from chiplink.exceptions import Code
+from chiplink import layouts
+from chiplink.driver.hands import MAX_HOLD, Hands
+from chiplink.driver.keyboard import keys_frame, keys_score
+from chiplink.exceptions import CancelledCommandError, Code
 from chiplink.model import Phase
+from chiplink.protocol.ch9329 import Reply
+from chiplink.protocol.chords import Keys
 from chiplink.sim.events import FrameReceived, KeyDown
 from driver.driver_ch9329 import Ch9329Bench
 from driver.virtual_clock import virtual
+
+if TYPE_CHECKING:
+    from chiplink.driver.conversation import Exchange
 
 CTRL = 0x01
 HELD = [("keys", "+ctrl"), ("mouse", {"press": "left"})]
@@ -241,6 +249,42 @@ async def test_cancel_leaves_nothing_pressed() -> None:
         assert (await bench.do("cancel", "PRESS")).phase is Phase.DONE
         await asyncio.sleep(1)
         assert not bench.pc.anything_pressed
+
+
+class Line:
+    """A conversation that acknowledges when it is told to."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self._open: list[Exchange] = []
+
+    def submit(self, exchange: Exchange) -> None:
+        self.sent.append(exchange.frame)
+        self._open.append(exchange)
+
+    def acknowledge(self) -> None:
+        while self._open:
+            exchange = self._open.pop(0)
+            exchange.done(Reply(exchange.command, 0))
+
+    def wire_time(self, _size: int) -> float:
+        return 0.0
+
+
+@virtual
+async def test_cancel_right_after_the_last_acknowledgement_leaves_nothing_pressed() -> None:
+    line, hands = Line(), Hands(0)
+    hands.connected(line)  # type: ignore[arg-type]
+    line.acknowledge()
+    score, held = keys_score("+ctrl", layouts.load("us"), hands.held, 0, 0.0)
+    player = hands.play(score, lambda _ms: None)
+    line.acknowledge()
+    line.sent.clear()
+    hands.stop(CancelledCommandError("cancelled"))
+    await player.wait()
+    hands.ended(player, held, 0)
+    assert not hands.held
+    assert keys_frame(0, Keys()) in line.sent
 
 
 @virtual

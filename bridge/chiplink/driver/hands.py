@@ -120,6 +120,8 @@ class Hands:
     def stop(self, error: CommandError) -> None:
         """Stop what is being played, with nothing left pressed."""
         if self._player is not None:
+            # One that is over but not yet noted as ended cannot be stopped any more.
+            self._let_go_since |= self._player.is_over
             self._player.stop(error)
         elif self.held or self.buttons:
             self._forget()
