@@ -122,6 +122,7 @@ class Ch9329:
         self._supervisor = Supervisor(self.id, self._session, emit)
         self._publish("armed", self._arming.armed)
         self._publish("layout", self._layout.name)
+        self._arming.begin()
         try:
             await self._supervisor.run()
         finally:
