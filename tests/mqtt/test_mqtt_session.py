@@ -472,6 +472,15 @@ async def test_a_device_deleted_after_a_claim_does_not_return(bench: Bench) -> N
     assert shown(bench) == {"status/config": True}
 
 
+async def test_a_claim_is_found_behind_any_number_of_old_topics(bench: Bench) -> None:
+    old = [Incoming(f"chiplink/cellar/x/s{number}", b"x", True, 0.0) for number in range(2000)]
+    bench.connection.retained = [*old, Incoming(CLAIM, b'{"instance":"a"}', True, 0.0)]
+    bench.start()
+    bench.connection.connect()
+    await bench.until_published(STATUS)
+    assert shown(bench) == {}
+
+
 @pytest.mark.parametrize("found", [b"", b'{"instance":"a"}'], ids=["made", "given_up"])
 async def test_a_claim_that_changes_while_we_look_counts_in_mqtt_3_too(
     bench: Bench, found: bytes

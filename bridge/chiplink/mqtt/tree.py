@@ -36,7 +36,7 @@ class RetainedTree:
             return not is_command
         if not message.payload:
             self.retained.pop(message.topic, None)
-        elif len(self.retained) < MAX_TOPICS:
+        elif len(self.retained) < MAX_TOPICS or message.topic == self._claim:
             self.retained[message.topic] = message.payload[:MAX_PAYLOAD]
         return True
 
