@@ -673,6 +673,21 @@ async def test_a_burst_of_results_and_the_rest_is_counted(bench: Bench) -> None:
     assert [message.seq for message in bench.connection.published] == list(range(1, 66))
 
 
+async def test_invented_devices_count_as_one_and_give_nobody_a_new_burst(bench: Bench) -> None:
+    await bench.greet()
+    bench.connection.acknowledge_all()
+    for number in range(100):
+        bench.session.result(result(number))
+    for number in range(1000):
+        bench.connection.receive(f"chiplink/cellar/d{number}/type/set", b"x")
+    for number in range(100):
+        bench.session.result(result(number))
+    bench.connection.acknowledge_all()
+    topics = [topic for topic in bench.topics if topic.endswith("/result")]
+    assert topics.count("chiplink/cellar/kvm/result") == 64
+    assert len(topics) == 128
+
+
 async def test_streams_of_devices_that_are_not_there_are_not_counted(bench: Bench) -> None:
     await bench.greet()
     for number in range(3000):
