@@ -165,6 +165,29 @@ async def test_release_all_in_the_middle_of_typing() -> None:
 
 
 @virtual
+async def test_release_all_does_not_let_go_of_what_is_pressed_after_it() -> None:
+    async with Ch9329Bench().running() as bench:
+        numbers = [bench.request("release_all", "PRESS")]
+        numbers += [bench.request(key, value) for key, value in HELD]
+        for number in numbers:
+            assert (await bench.ending(number)).phase is Phase.DONE
+        await asyncio.sleep(1)
+        assert bench.pc.modifiers == CTRL
+        assert bench.pc.buttons_down == {"left"}
+
+
+@virtual
+async def test_nothing_begins_after_armed_off() -> None:
+    async with Ch9329Bench().running() as bench:
+        off = bench.request("armed", value=False)
+        typing = bench.request("type", "a")
+        assert (await bench.ending(typing)).error is Code.DISARMED
+        assert (await bench.ending(off)).phase is Phase.DONE
+        await asyncio.sleep(1)
+        assert bench.pc.text == ""
+
+
+@virtual
 async def test_what_release_all_let_go_does_not_come_back() -> None:
     async with Ch9329Bench().running() as bench:
         await hold(bench)

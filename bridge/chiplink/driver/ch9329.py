@@ -186,18 +186,15 @@ class Ch9329:
     def _caps_lit(self) -> bool:
         return self._info is not None and self._info.caps_lock
 
-    async def _release_all(self, _request: CommandRequest, _started: Started) -> Outcome:
-        await self._hands.release_all()
-        return Outcome()
+    def _release_all(self, _request: CommandRequest, _started: Started) -> Awaitable[Outcome]:
+        return _after(self._hands.release_all())
 
-    async def _arm(self, request: CommandRequest, _started: Started) -> Outcome:
+    def _arm(self, request: CommandRequest, _started: Started) -> Awaitable[Outcome]:
         if request.value:
             self._arming.arm(secure=request.secure)
-            return Outcome()
+            return _after()
         self._arming.disarm()
-        if self._conversation is not None:
-            await self._hands.release_all()
-        return Outcome()
+        return _after() if self._conversation is None else _after(self._hands.release_all())
 
     async def _set_layout(self, request: CommandRequest, _started: Started) -> Outcome:
         try:
@@ -336,6 +333,12 @@ def _rows(settings: Ch9329Settings) -> dict[str, Row]:
     else:
         del rows["type_secret"]
     return rows
+
+
+async def _after(*endings: Awaitable[None]) -> Outcome:
+    for ending in endings:
+        await ending
+    return Outcome()
 
 
 def _nobody(_emission: Emission) -> None:
