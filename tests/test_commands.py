@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections import deque
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 
@@ -305,6 +308,35 @@ async def test_urgent_ones_run_beside_what_runs(bench: Bench) -> None:
     await bench.until_results(1)
     assert bench.said() == [("release_all", Phase.DONE, None)]
     assert bench.line.waiting == 1
+
+
+async def test_cancel_does_not_wait_for_what_came_after_it(bench: Bench) -> None:
+    bench.submit("type", "long")
+    await bench.device.until(lambda: bench.device.awaited)
+    bench.submit("cancel")
+    bench.submit("type", "next")
+    await bench.device.until(lambda: bench.device.running)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert bench.said() == [
+        ("type", Phase.FAILED, Code.CANCELLED),
+        ("cancel", Phase.DONE, None),
+    ]
+
+
+async def test_what_is_remembered_of_a_result_is_not_who_asked(bench: Bench) -> None:
+    """Who asked may bring 64 KiB of correlation data, and 1024 results are remembered."""
+    origin = Mock()
+    kept = weakref.ref(origin)
+    bench.device.instant = True
+    bench.submit("type", "a", command_id="x", origin=origin)
+    await bench.until_results(1)
+    bench.results.clear()
+    del origin
+    await bench.device.until(lambda: bench.line.waiting == 0)
+    await asyncio.sleep(0)
+    gc.collect()
+    assert kept() is None
 
 
 async def test_disarming_overtakes(bench: Bench) -> None:

@@ -189,11 +189,11 @@ class CommandLine:
         if self._running is None:
             self._finish(request, Outcome())
             return None
-        return request, self._stopped()
+        return request, self._stopped(self._running)
 
-    async def _stopped(self) -> Outcome:
-        """Wait until what was stopped has let go."""
-        while self._running is not None:
+    async def _stopped(self, running: _Begun) -> Outcome:
+        """Wait until what was stopped has let go; what came since may run already."""
+        while self._running is running:
             await self._changed.wait()
             self._changed.clear()
         return Outcome()
@@ -278,7 +278,8 @@ class CommandLine:
         memory = self._seen.get(result.id) if result.id is not None else None
         if memory is None or result.id is None:
             return
-        memory.result = result
+        # Whoever repeats it says anew where the answer goes, and may say so at length.
+        memory.result = replace(result, origin=None)
         if result.phase is not Phase.ACCEPTED:
             memory.finished_at = time.monotonic()
             self._seen.move_to_end(result.id)

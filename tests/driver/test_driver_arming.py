@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from chiplink.driver.arming import ArmedMode, Arming
-from chiplink.exceptions import DisarmedError, NotAllowedError
+from chiplink.exceptions import Code, DisarmedError, NotAllowedError
+from driver.driver_ch9329 import Ch9329Bench
 from driver.virtual_clock import virtual
 
 
@@ -68,6 +69,15 @@ async def test_it_switches_itself_off() -> None:
     await asyncio.sleep(2)
     assert not arming.armed
     assert told == [True, False]
+
+
+@virtual
+async def test_what_starts_on_switches_itself_off_too() -> None:
+    async with Ch9329Bench(armed=ArmedMode.ALWAYS, disarm_after=60).running() as bench:
+        assert bench.value("armed") is True
+        await asyncio.sleep(61)
+        assert bench.value("armed") is False
+        assert (await bench.do("type", "a")).error is Code.DISARMED
 
 
 @virtual

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 
-from chiplink.driver.hands import MAX_HOLD
-from chiplink.exceptions import Code
+from chiplink import layouts
+from chiplink.driver.hands import MAX_HOLD, Hands
+from chiplink.driver.keyboard import keys_frame, keys_score
+from chiplink.exceptions import CancelledCommandError, Code
 from chiplink.model import Phase
+from chiplink.protocol.ch9329 import Reply
+from chiplink.protocol.chords import Keys
 from chiplink.sim.events import FrameReceived, KeyDown
 from driver.driver_ch9329 import Ch9329Bench
 from driver.virtual_clock import virtual
+
+if TYPE_CHECKING:
+    from chiplink.driver.conversation import Exchange
 
 CTRL = 0x01
 HELD = [("keys", "+ctrl"), ("mouse", {"press": "left"})]
@@ -105,6 +113,32 @@ async def test_unattended_while_it_is_being_pressed() -> None:
 
 
 @virtual
+async def test_what_waited_when_it_was_left_alone_holds_nothing() -> None:
+    async with Ch9329Bench().running() as bench:
+        bench.request("type", "a" * 20)
+        numbers = [bench.request(key, value) for key, value in HELD]
+        bench.node.unattended()
+        for number in numbers:
+            assert (await bench.ending(number)).phase is Phase.DONE
+        await asyncio.sleep(1)
+        assert not bench.pc.anything_pressed
+        await hold(bench)
+
+
+@virtual
+async def test_a_release_that_is_owed_does_not_let_go_of_what_is_held_since() -> None:
+    async with Ch9329Bench().running() as bench:
+        await hold(bench)
+        bench.sim.faults.switch_on("error=E6,4")
+        bench.node.unattended()
+        await frames(bench, 4)
+        await hold(bench)
+        await asyncio.sleep(60)
+        assert bench.pc.modifiers == CTRL
+        assert bench.pc.buttons_down == {"left"}
+
+
+@virtual
 async def test_typing_is_refused_while_keys_are_held() -> None:
     async with Ch9329Bench().running() as bench:
         await hold(bench)
@@ -128,6 +162,29 @@ async def test_release_all_in_the_middle_of_typing() -> None:
         assert (await bench.ending(number)).phase is Phase.DONE
         assert bench.pc.text == text
         assert not bench.pc.anything_pressed
+
+
+@virtual
+async def test_release_all_does_not_let_go_of_what_is_pressed_after_it() -> None:
+    async with Ch9329Bench().running() as bench:
+        numbers = [bench.request("release_all", "PRESS")]
+        numbers += [bench.request(key, value) for key, value in HELD]
+        for number in numbers:
+            assert (await bench.ending(number)).phase is Phase.DONE
+        await asyncio.sleep(1)
+        assert bench.pc.modifiers == CTRL
+        assert bench.pc.buttons_down == {"left"}
+
+
+@virtual
+async def test_nothing_begins_after_armed_off() -> None:
+    async with Ch9329Bench().running() as bench:
+        off = bench.request("armed", value=False)
+        typing = bench.request("type", "a")
+        assert (await bench.ending(typing)).error is Code.DISARMED
+        assert (await bench.ending(off)).phase is Phase.DONE
+        await asyncio.sleep(1)
+        assert bench.pc.text == ""
 
 
 @virtual
@@ -215,6 +272,42 @@ async def test_cancel_leaves_nothing_pressed() -> None:
         assert (await bench.do("cancel", "PRESS")).phase is Phase.DONE
         await asyncio.sleep(1)
         assert not bench.pc.anything_pressed
+
+
+class Line:
+    """A conversation that acknowledges when it is told to."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self._open: list[Exchange] = []
+
+    def submit(self, exchange: Exchange) -> None:
+        self.sent.append(exchange.frame)
+        self._open.append(exchange)
+
+    def acknowledge(self) -> None:
+        while self._open:
+            exchange = self._open.pop(0)
+            exchange.done(Reply(exchange.command, 0))
+
+    def wire_time(self, _size: int) -> float:
+        return 0.0
+
+
+@virtual
+async def test_cancel_right_after_the_last_acknowledgement_leaves_nothing_pressed() -> None:
+    line, hands = Line(), Hands(0)
+    hands.connected(line)  # type: ignore[arg-type]
+    line.acknowledge()
+    score, held = keys_score("+ctrl", layouts.load("us"), hands.held, 0, 0.0)
+    player = hands.play(score, lambda _ms: None)
+    line.acknowledge()
+    line.sent.clear()
+    hands.stop(CancelledCommandError("cancelled"))
+    await player.wait()
+    hands.ended(player, held, 0)
+    assert not hands.held
+    assert keys_frame(0, Keys()) in line.sent
 
 
 @virtual

@@ -7,6 +7,8 @@ import pytest
 from chiplink.driver.mouse import CLICK_HOLD, mouse_score
 from chiplink.protocol.mouse import Action, Button, Move, MoveTo, Scroll
 from chiplink.sim.pc import Pc
+from driver.driver_ch9329 import Ch9329Bench
+from driver.virtual_clock import virtual
 
 LEFT = Button(1, down=True, up=True)
 
@@ -147,3 +149,11 @@ def test_how_long_reports_stay() -> None:
 def test_an_address() -> None:
     score, _buttons = mouse_score((Move(1, 0), MoveTo(1, 1, 100, 100)), 0, 5)
     assert {frame[2] for frame in (*score.frames, *score.rest)} == {5}
+
+
+@virtual
+async def test_an_action_that_is_none_is_not_repeated_where_it_is_kept() -> None:
+    async with Ch9329Bench().running() as bench:
+        result = await bench.do("mouse", {"hunter2": 1})
+        assert "hunter2" in result.detail
+        assert "hunter2" not in str(bench.value("last_error"))

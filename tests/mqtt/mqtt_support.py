@@ -74,6 +74,7 @@ class FakeConnection:
         self.retained: list[Incoming] = []
         self.unacknowledged: list[int] = []
         self.published: list[Message] = []
+        self.restarts: list[str] = []
         self._said: deque[Said] = deque()
         self._changed = asyncio.Event()
         self._mid = 0
@@ -89,6 +90,10 @@ class FakeConnection:
         self.stopped = True
         self.online = False
         self._note(Stopping())
+
+    def restart(self, reason: str) -> None:
+        self.restarts.append(reason)
+        self._changed.set()
 
     def publish(self, message: Message) -> int:
         mid = self._next()

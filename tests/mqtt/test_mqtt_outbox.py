@@ -26,6 +26,10 @@ def data(number: int, payload: bytes = b"x") -> Message:
     return Message("rx", payload, seq=number, taken=lambda: None)
 
 
+ROOM = MOST_BYTES - event(1, b"").packet_size
+"""Bytes of the longest payload."""
+
+
 def drain(box: Outbox, now: float = 0.0) -> list[Message]:
     taken = []
     while (message := box.take(now)) is not None:
@@ -119,7 +123,7 @@ def test_512_events_wait_and_the_oldest_makes_room() -> None:
 
 def test_bytes_are_bounded() -> None:
     box, counters = made()
-    box.put_event(event(1, b"a" * (MOST_BYTES - 1)), 0.0)
+    box.put_event(event(1, b"a" * (ROOM - event(2, b"b").packet_size)), 0.0)
     box.put_event(event(2, b"b"), 0.0)
     assert (len(box), counters) == (2, {})
     box.put_event(event(3, b"c"), 0.0)
@@ -127,28 +131,46 @@ def test_bytes_are_bounded() -> None:
     assert counters == {"events_dropped": 1}
 
 
+def test_what_surrounds_a_payload_counts_too() -> None:
+    box, counters = made()
+    answers = [
+        Message(f"r/{number}", b"x", correlation=b"c" * (MOST_BYTES // 4)) for number in range(4)
+    ]
+    for answer in answers:
+        box.put_event(answer, 0.0)
+    assert drain(box) == answers[1:]
+    assert counters["events_dropped"] == 1
+
+
+def test_what_clears_a_topic_comes_back_unless_it_was_set_again() -> None:
+    box, _ = made()
+    box.put_state(state("a", b"new"))
+    box.put_back([state("a", b""), state("b", b""), state("c")])
+    assert drain(box) == [state("b", b""), state("a", b"new")]
+
+
 def test_an_event_beyond_all_bounds_is_dropped_and_counted() -> None:
     box, counters = made()
-    box.put_event(event(1, b"a" * (MOST_BYTES + 1)), 0.0)
+    box.put_event(event(1, b"a" * (ROOM + 1)), 0.0)
     assert (drain(box), counters) == ([], {"events_dropped": 1})
-    box.put_event(event(2, b"a" * MOST_BYTES), 0.0)
+    box.put_event(event(2, b"a" * ROOM), 0.0)
     assert [message.seq for message in drain(box)] == [2]
 
 
 def test_what_was_taken_makes_room_again() -> None:
     box, counters = made()
     for number in range(5):
-        box.put_event(event(number, b"a" * MOST_BYTES), 0.0)
-        assert box.take(0.0) == event(number, b"a" * MOST_BYTES)
+        box.put_event(event(number, b"a" * ROOM), 0.0)
+        assert box.take(0.0) == event(number, b"a" * ROOM)
     assert counters == {}
 
 
 def test_what_expired_makes_room_again() -> None:
     box, counters = made()
-    box.put_event(event(1, b"a" * MOST_BYTES), 0.0)
+    box.put_event(event(1, b"a" * ROOM), 0.0)
     assert box.take(TTL) is None
-    box.put_event(event(2, b"a" * MOST_BYTES), TTL)
-    assert box.take(TTL) == event(2, b"a" * MOST_BYTES)
+    box.put_event(event(2, b"a" * ROOM), TTL)
+    assert box.take(TTL) == event(2, b"a" * ROOM)
     assert counters == {"events_expired": 1}
 
 
@@ -202,7 +224,7 @@ def test_data_of_links_is_neither_bounded_nor_expires() -> None:
 
 def test_data_and_events_keep_their_order_and_data_pushes_no_event_out() -> None:
     box, counters = made()
-    box.put_event(event(1, b"a" * MOST_BYTES), 0.0)
+    box.put_event(event(1, b"a" * ROOM), 0.0)
     box.put_data(data(1, b"a" * MOST_BYTES))
     box.put_state(state("a"))
     box.put_data(data(2))
@@ -214,7 +236,7 @@ def test_events_are_dropped_from_among_data() -> None:
     box, counters = made()
     for number in range(3):
         box.put_data(data(number))
-        box.put_event(event(number, b"a" * MOST_BYTES), 0.0)
+        box.put_event(event(number, b"a" * ROOM), 0.0)
     assert [(m.topic, m.seq) for m in drain(box)] == [("rx", 0), ("rx", 1), ("rx", 2), ("t", 2)]
     assert counters == {"events_dropped": 2}
 
@@ -277,5 +299,5 @@ def test_whatever_happens_the_bounds_hold(steps: list[tuple[str, int]]) -> None:
     assert data_taken == data_put
     rest = [message for message in left if not message.retain and message.taken is None]
     assert len(rest) <= MOST
-    assert sum(len(message.payload) for message in rest) <= MOST_BYTES
+    assert sum(message.packet_size for message in rest) <= MOST_BYTES
     assert put == taken + len(rest) + counters["events_dropped"]

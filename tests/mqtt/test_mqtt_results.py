@@ -106,10 +106,3 @@ def test_devices_are_counted_apart() -> None:
         limit.allows("kvm", 7.0)
     assert limit.allows("lan", 7.0)
     assert not limit.allows("kvm", 7.0)
-
-
-def test_names_that_come_from_outside_are_not_kept_for_ever() -> None:
-    limit = ResultLimit()
-    for number in range(5000):
-        limit.allows(f"d{number}", float(number))
-    assert len(limit._buckets) <= 256

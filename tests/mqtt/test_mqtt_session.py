@@ -102,6 +102,40 @@ async def test_a_command_that_comes_during_the_greeting_is_taken(bench: Bench) -
     assert [request.id for request in bench.node.submitted] == ["x"]
 
 
+async def test_a_defect_while_we_begin_ends_the_connection(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: object) -> None:
+        raise KeyError("attic")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("chiplink.mqtt.publisher.Publisher.surveyed", fail)
+        bench.start()
+        bench.connection.connect()
+        await bench.connection.until(lambda: bench.connection.restarts)
+    assert bench.connection.restarts == ["beginning with the broker failed; see above"]
+    assert not bench.session.connected.is_set()
+    bench.connection.disconnect()
+    bench.connection.connect()
+    await bench.until_published(STATUS)
+
+
+async def test_what_must_be_cleared_survives_the_connection(bench: Bench) -> None:
+    old = [f"chiplink/cellar/attic/s{number}" for number in range(30)]
+    bench.connection.retained = [Incoming(topic, b"x", True, 0.0) for topic in old]
+    bench.connection.acknowledges = False
+    bench.start()
+    bench.connection.connect()
+    await bench.connection.until(lambda: len(bench.topics) >= 20)
+    bench.connection.disconnect()
+    bench.forget()
+    bench.connection.acknowledges = True
+    bench.connection.connect()
+    await bench.until_published(STATUS)
+    cleared = {message.topic for message in bench.connection.published if not message.payload}
+    assert cleared == set(old)
+
+
 async def test_a_tree_that_may_not_be_read_stops_nothing(bench: Bench) -> None:
     bench.connection.grants = False
     bench.start()
@@ -438,6 +472,33 @@ async def test_a_device_deleted_after_a_claim_does_not_return(bench: Bench) -> N
     assert shown(bench) == {"status/config": True}
 
 
+async def test_a_claim_is_found_behind_any_number_of_old_topics(bench: Bench) -> None:
+    old = [Incoming(f"chiplink/cellar/x/s{number}", b"x", True, 0.0) for number in range(2000)]
+    bench.connection.retained = [*old, Incoming(CLAIM, b'{"instance":"a"}', True, 0.0)]
+    bench.start()
+    bench.connection.connect()
+    await bench.until_published(STATUS)
+    assert shown(bench) == {}
+
+
+@pytest.mark.parametrize("found", [b"", b'{"instance":"a"}'], ids=["made", "given_up"])
+async def test_a_claim_that_changes_while_we_look_counts_in_mqtt_3_too(
+    bench: Bench, found: bytes
+) -> None:
+    """There a live message never says whether it is retained."""
+    bench.connection.echoes = False
+    if found:
+        bench.connection.retained = [Incoming(CLAIM, found, True, 0.0)]
+    bench.start()
+    bench.connection.connect(version=4)
+    await bench.connection.until(lambda: bench.topics)
+    marker = bench.topics[0]
+    bench.connection.receive(CLAIM, b"" if found else b'{"instance":"a"}')
+    bench.connection.receive(marker, b"sync")
+    await bench.until_published(STATUS)
+    assert bool(shown(bench).get("kvm/config")) == bool(found)
+
+
 @at_once
 async def test_a_claim_repeated_right_after_a_birth_is_not_stale(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
@@ -610,6 +671,21 @@ async def test_a_burst_of_results_and_the_rest_is_counted(bench: Bench) -> None:
     bench.now = 201.0
     bench.session.result(result(99))
     assert [message.seq for message in bench.connection.published] == list(range(1, 66))
+
+
+async def test_invented_devices_count_as_one_and_give_nobody_a_new_burst(bench: Bench) -> None:
+    await bench.greet()
+    bench.connection.acknowledge_all()
+    for number in range(100):
+        bench.session.result(result(number))
+    for number in range(1000):
+        bench.connection.receive(f"chiplink/cellar/d{number}/type/set", b"x")
+    for number in range(100):
+        bench.session.result(result(number))
+    bench.connection.acknowledge_all()
+    topics = [topic for topic in bench.topics if topic.endswith("/result")]
+    assert topics.count("chiplink/cellar/kvm/result") == 64
+    assert len(topics) == 128
 
 
 async def test_streams_of_devices_that_are_not_there_are_not_counted(bench: Bench) -> None:

@@ -23,8 +23,13 @@ if TYPE_CHECKING:
     from chiplink.demo.broker import OwnBroker
 
 
+SILENT = "chiplink: cellar/kvm gives no result; is its bridge running?"
+
+
 @contextlib.asynccontextmanager
-async def answering(broker: OwnBroker, *payloads: bytes) -> AsyncIterator[None]:
+async def answering(
+    broker: OwnBroker, *payloads: bytes, after: float = 0.0, every: float = 0.0
+) -> AsyncIterator[None]:
     """Answer each command of cellar/kvm with these; ID stands for its id."""
     async with Visit(parse_broker(broker.url), "test") as client:
         await client.subscribe(["chiplink/cellar/kvm/type/set/+"])
@@ -32,7 +37,9 @@ async def answering(broker: OwnBroker, *payloads: bytes) -> AsyncIterator[None]:
         async def answer() -> None:
             await until(lambda: client.messages)
             number = client.messages[0].topic.rpartition("/")[2].encode()
+            await asyncio.sleep(after)
             for payload in payloads:
+                await asyncio.sleep(every)
                 data = payload.replace(b"ID", number)
                 await client.publish([Message("chiplink/cellar/kvm/result", data)])
 
@@ -50,9 +57,34 @@ async def type_at(desk: Desk, broker: OwnBroker) -> tuple[int, str]:
 async def test_nobody_answers(
     desk: Desk, broker: OwnBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "RESULT_DEADLINE", 0.3)
-    said = "chiplink: cellar/kvm gives no result; is its bridge running?"
-    assert await type_at(desk, broker) == (1, said)
+    monkeypatch.setattr(remote, "FIND_DEADLINE", 0.3)
+    assert await type_at(desk, broker) == (1, SILENT)
+
+
+async def test_a_bridge_that_is_away_answers_nothing(desk: Desk, broker: OwnBroker) -> None:
+    async with Visit(parse_broker(broker.url), "test") as client:
+        await client.publish([Message("chiplink/cellar/status", b"offline", retain=True)])
+    assert await type_at(desk, broker) == (1, "chiplink: the bridge of cellar/kvm is offline")
+
+
+async def test_a_bridge_that_is_there_has_longer(
+    desk: Desk, broker: OwnBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "FIND_DEADLINE", 0.5)
+    async with Visit(parse_broker(broker.url), "test") as client:
+        await client.publish([Message("chiplink/cellar/status", b"online", retain=True)])
+    async with answering(broker, b'{"id": "ID", "phase": "done"}', after=1.0):
+        assert await type_at(desk, broker) == (0, "")
+
+
+async def test_what_others_are_told_does_not_prolong_the_wait(
+    desk: Desk, broker: OwnBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "FIND_DEADLINE", 0.5)
+    monkeypatch.setattr(remote, "RESULT_DEADLINE", 0.5)
+    others = [b'{"id": "another", "phase": "done"}'] * 200
+    async with asyncio.timeout(8), answering(broker, *others, every=0.1):
+        assert await type_at(desk, broker) == (1, SILENT)
 
 
 async def test_nonsense_is_no_answer(desk: Desk, broker: OwnBroker) -> None:
@@ -124,6 +156,7 @@ async def test_a_broker_that_does_not_answer(desk: Desk) -> None:
         (("type", "x", "--layout", "de"), "--layout goes with --port"),
         (("type", "x", "--layout", "xx", "--port", "sim://"), "unknown layout 'xx'"),
         (("type", "x", "--device", "a/b", "--port", "sim://"), "--device is a bridge's"),
+        (("type", "x", "--device", "+/kvm"), "'+/kvm' is no device; write NODE/DEVICE"),
         (("type", "x", "--device", "kvm"), "'kvm' is no device; write NODE/DEVICE"),
     ],
 )

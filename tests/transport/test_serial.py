@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import termios
+import threading
 import tty
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -177,6 +178,25 @@ async def test_a_closed_port_takes_nothing_and_may_be_closed_again(
     assert far.lost == []
     with pytest.raises(PortError, match="closed"):
         line.write(b"x")
+
+
+async def test_a_driver_that_does_not_close_is_not_waited_for(
+    line: SerialTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going_on = threading.Event()
+    close = transport_serial._close
+
+    def hang(device: pyserial.Serial) -> None:
+        assert going_on.wait(DEADLINE)
+        close(device)
+
+    monkeypatch.setattr(transport_serial, "_close", hang)
+    monkeypatch.setattr(transport_serial, "CLOSE_DEADLINE", 0.1)
+    try:
+        async with asyncio.timeout(DEADLINE / 2):
+            await line.close()
+    finally:
+        going_on.set()
 
 
 async def test_a_port_can_be_opened_again_and_again(far: Far) -> None:

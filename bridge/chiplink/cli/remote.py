@@ -26,7 +26,7 @@ MAX_QUEUED = 1024
 """Messages that may wait to be looked at."""
 
 FIND_DEADLINE = 3.0
-"""Seconds to find the device."""
+"""Seconds to find the device, and to hear that its bridge is there."""
 
 RESULT_DEADLINE = 35.0
 """Seconds to the first result; `accepted` extends it by what it announces."""
@@ -58,16 +58,26 @@ class _Client(Visitor):
 
 async def send_remote(broker: Broker, device: str | None, key: str, value: str) -> None:
     """Publish the command with an id and wait for its result; raises ChiplinkError."""
-    if device is not None and device.count("/") != 1:
+    if device is not None and not _is_device(device):
         raise UsageError(f"{device!r} is no device; write NODE/DEVICE")
     async with _Client(broker) as client:
         if device is None:
             device = await _find(client, key)
         topic = f"{BASE}/{device}"
         request_id = secrets.token_hex(8)
+        client.subscribe(_status_of(device), replay=True)
         client.subscribe(f"{topic}/result")
         client.publish(f"{topic}/{key}/set/{request_id}", value.encode())
         await _await_result(client, device, request_id)
+
+
+def _is_device(text: str) -> bool:
+    names = text.split("/")
+    return len(names) == 2 and all(map(is_name, names))  # noqa: PLR2004 - NODE/DEVICE
+
+
+def _status_of(device: str) -> str:
+    return f"{BASE}/{device.partition('/')[0]}/status"
 
 
 async def _find(client: _Client, key: str) -> str:
@@ -104,18 +114,30 @@ def _devices(payload: bytes, key: str) -> list[str]:
 
 
 async def _await_result(client: _Client, device: str, request_id: str) -> None:
-    deadline = RESULT_DEADLINE
+    status = _status_of(device)
     try:
-        while True:
-            async with asyncio.timeout(deadline):
+        async with asyncio.timeout(FIND_DEADLINE) as limit:
+            while True:
                 message = await client.messages.get()
-            result = decode_result(message.payload)
-            if result is None or result.id != request_id:
-                continue
-            if result.phase == "done":
-                return
-            if result.phase != "accepted":
-                raise ChiplinkError(f"{result.error}: {result.detail}")
-            deadline = RESULT_DEADLINE + min(max(result.expect_ms, 0), LONGEST_MS) / 1000
+                if message.topic == status:
+                    if message.payload != b"online":
+                        raise ChiplinkError(f"the bridge of {device} is offline")
+                    _extend(limit, RESULT_DEADLINE)
+                    continue
+                result = decode_result(message.payload)
+                if result is None or result.id != request_id:
+                    continue
+                if result.phase == "done":
+                    return
+                if result.phase != "accepted":
+                    raise ChiplinkError(f"{result.error}: {result.detail}")
+                expected = min(max(result.expect_ms, 0), LONGEST_MS) / 1000
+                _extend(limit, RESULT_DEADLINE + expected)
     except TimeoutError:
         raise ChiplinkError(f"{device} gives no result; is its bridge running?") from None
+
+
+def _extend(limit: asyncio.Timeout, seconds: float) -> None:
+    """Let `limit` end so many seconds from now, unless it ends later already."""
+    ends = asyncio.get_running_loop().time() + seconds
+    limit.reschedule(max(ends, limit.when() or ends))

@@ -32,6 +32,11 @@ class Arming:
         self._timer: asyncio.TimerHandle | None = None
         self.armed = mode is ArmedMode.ALWAYS
 
+    def begin(self) -> None:
+        """Count the time of a switch that starts on, too."""
+        if self.armed:
+            self._start_timer()
+
     def arm(self, *, secure: bool) -> None:
         """Allow key presses; raises NotAllowedError where the configuration forbids it."""
         if self._mode is ArmedMode.NEVER:
@@ -40,9 +45,7 @@ class Arming:
             raise NotAllowedError(
                 "arming over a connection without TLS needs mqtt.allow_plain = true"
             )
-        self._stop_timer()
-        if self._disarm_after is not None:
-            self._timer = asyncio.get_running_loop().call_later(self._disarm_after, self.disarm)
+        self._start_timer()
         self._set(armed=True)
 
     def disarm(self) -> None:
@@ -63,6 +66,11 @@ class Arming:
         if armed != self.armed:
             self.armed = armed
             self._changed(armed)
+
+    def _start_timer(self) -> None:
+        self._stop_timer()
+        if self._disarm_after is not None:
+            self._timer = asyncio.get_running_loop().call_later(self._disarm_after, self.disarm)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

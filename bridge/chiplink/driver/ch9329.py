@@ -82,6 +82,7 @@ class Ch9329:
         self._conversation: Conversation | None = None
         self._info: Info | None = None
         self._used_at = float("-inf")
+        self._left_alone_at = float("-inf")
         self._attention = asyncio.Event()
         self._published: dict[str, Scalar] = {}
         self._emit: Emit = _nobody
@@ -121,6 +122,7 @@ class Ch9329:
         self._supervisor = Supervisor(self.id, self._session, emit)
         self._publish("armed", self._arming.armed)
         self._publish("layout", self._layout.name)
+        self._arming.begin()
         try:
             await self._supervisor.run()
         finally:
@@ -138,7 +140,11 @@ class Ch9329:
             self._attention.set()
         self._used_at = time.monotonic()
         ending = command(request, started)
-        return self._confirmed(ending) if self.rows[request.key].gated else ending
+        if not self.rows[request.key].gated:
+            return ending
+        if request.received <= self._left_alone_at:
+            self._hands.unattended()  # who sent it cannot let go any more
+        return self._confirmed(ending)
 
     async def _confirmed(self, ending: Awaitable[Outcome]) -> Outcome:
         """Look once more whether the computer is there: the chip acknowledges without one too."""
@@ -158,7 +164,8 @@ class Ch9329:
         self._hands.stop(CancelledCommandError("cancelled"))
 
     def unattended(self) -> None:
-        """Let go of what is held."""
+        """Let go of what is held, and let what waits hold nothing."""
+        self._left_alone_at = time.monotonic()
         self._hands.unattended()
 
     def counters(self) -> Mapping[str, int]:
@@ -179,18 +186,15 @@ class Ch9329:
     def _caps_lit(self) -> bool:
         return self._info is not None and self._info.caps_lock
 
-    async def _release_all(self, _request: CommandRequest, _started: Started) -> Outcome:
-        await self._hands.release_all()
-        return Outcome()
+    def _release_all(self, _request: CommandRequest, _started: Started) -> Awaitable[Outcome]:
+        return _after(self._hands.release_all())
 
-    async def _arm(self, request: CommandRequest, _started: Started) -> Outcome:
+    def _arm(self, request: CommandRequest, _started: Started) -> Awaitable[Outcome]:
         if request.value:
             self._arming.arm(secure=request.secure)
-            return Outcome()
+            return _after()
         self._arming.disarm()
-        if self._conversation is not None:
-            await self._hands.release_all()
-        return Outcome()
+        return _after() if self._conversation is None else _after(self._hands.release_all())
 
     async def _set_layout(self, request: CommandRequest, _started: Started) -> Outcome:
         try:
@@ -329,6 +333,12 @@ def _rows(settings: Ch9329Settings) -> dict[str, Row]:
     else:
         del rows["type_secret"]
     return rows
+
+
+async def _after(*endings: Awaitable[None]) -> Outcome:
+    for ending in endings:
+        await ending
+    return Outcome()
 
 
 def _nobody(_emission: Emission) -> None:

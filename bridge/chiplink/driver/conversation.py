@@ -143,6 +143,12 @@ class Conversation:
         self, frame: bytes, command: int, *, repeatable: bool, first: bool = False
     ) -> Answer:
         """Send one frame and return its good answer; raises CommandError."""
+        return await self.ask(frame, command, repeatable=repeatable, first=first)
+
+    def ask(
+        self, frame: bytes, command: int, *, repeatable: bool, first: bool = False
+    ) -> asyncio.Future[Answer]:
+        """Queue one frame now, and return what gets its good answer or a CommandError."""
         future: asyncio.Future[Answer] = self._loop.create_future()
 
         def done(answer: Answer | CommandError) -> None:
@@ -154,7 +160,7 @@ class Conversation:
                 future.set_result(answer)
 
         self.submit(Exchange(frame, command, done, repeatable=repeatable), first=first)
-        return await future
+        return future
 
     def wire_time(self, size: int) -> float:
         """Seconds that `size` bytes take on the wire."""

@@ -16,6 +16,8 @@ from chiplink.protocol.ch9329 import command_of
 from chiplink.protocol.chords import Keys
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from chiplink.driver.conversation import Answer, Conversation
     from chiplink.driver.device import Started
     from chiplink.driver.score import Score
@@ -81,6 +83,11 @@ class Hands:
             self._owe()
             return
         self.held, self.buttons = held, buttons
+        # A release that is still owed is older than what is held now.
+        if held:
+            self._owed.pop(self._rest[0], None)
+        if buttons:
+            self._owed.pop(self._rest[1], None)
         self._watch()
 
     def failed(self, player: Player) -> None:
@@ -91,30 +98,44 @@ class Hands:
             self._forget()
             self._owe()
 
-    async def release_all(self) -> None:
-        """Let go of everything, between two frames of what is being played."""
+    def release_all(self) -> Awaitable[None]:
+        """Let go of everything, between two frames of what is being played.
+
+        It begins now, before anything that is played later; what is returned waits for its
+        end. Raises OfflineError.
+        """
         conversation = self._connected()
         pressed = bool(self.buttons)
         self._forget()
         self._let_go_since = True
         self._owed = dict.fromkeys(self._rest, MAX_SETTLING)
-        failure: CommandError | None = None
-        for frame in reversed(self._rest):
-            try:
-                await conversation.request(frame, command_of(frame), repeatable=True, first=True)
-            except CommandError as error:
-                # A keyboard-only work mode refuses all but the keyboard.
-                refused = isinstance(error, ChipError) and frame is not self._rest[0]
-                if not refused or (pressed and frame is self._rest[1]):
-                    failure = error
-            else:
+        # Each goes in front of the one before: the keyboard is let go first.
+        asked = [
+            conversation.ask(frame, command_of(frame), repeatable=True, first=True)
+            for frame in reversed(self._rest)
+        ]
+        return self._released(asyncio.gather(*asked, return_exceptions=True), pressed=pressed)
+
+    async def _released(
+        self, asked: Awaitable[list[Answer | BaseException]], *, pressed: bool
+    ) -> None:
+        failure: BaseException | None = None
+        for frame, answer in zip(reversed(self._rest), await asked, strict=True):
+            if not isinstance(answer, BaseException):
                 self._owed.pop(frame, None)
+                continue
+            # A keyboard-only work mode refuses all but the keyboard.
+            refused = isinstance(answer, ChipError) and frame is not self._rest[0]
+            if not refused or (pressed and frame is self._rest[1]):
+                failure = answer
         if failure is not None:
             raise failure
 
     def stop(self, error: CommandError) -> None:
         """Stop what is being played, with nothing left pressed."""
         if self._player is not None:
+            # One that is over but not yet noted as ended cannot be stopped any more.
+            self._let_go_since |= self._player.is_over
             self._player.stop(error)
         elif self.held or self.buttons:
             self._forget()

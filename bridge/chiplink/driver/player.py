@@ -39,6 +39,11 @@ class Player:
         self.not_before = not_before
         self.acknowledged = 0
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will be sent."""
+        return self._finished.done()
+
     def start(self) -> None:
         """Send the first frame as soon as it may be sent."""
         self._go_on()

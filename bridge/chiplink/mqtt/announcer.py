@@ -117,13 +117,14 @@ class Announcer:
         return own
 
     def _bucket(self, result: Result) -> str:
-        """Return what a result counts for: a device, one of its links, or what is no link."""
+        """Return what a result counts for: a device, one of its links, what is none of either."""
+        device = self._node.devices.get(result.device)
+        if device is None:
+            return ""
         link = link_of(result.key)
         if link is None:
-            return result.device
-        device = self._node.devices.get(result.device)
-        known = device is not None and link in device.links
-        return f"{result.device}/link/{link}" if known else f"{result.device}/link"
+            return device.id
+        return f"{device.id}/link/{link}" if link in device.links else f"{device.id}/link"
 
     def _next(self, topic: str, device: str) -> int | None:
         """Count a stream; one of a device that we do not have is not worth keeping."""

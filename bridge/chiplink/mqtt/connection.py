@@ -284,7 +284,7 @@ class Connection:
             self._delivered = False
             client.loop_read()
             self._flush()
-            if not self._delivered:
+            if not self._delivered and not _holds_back(client):
                 break
         else:
             self._loop.call_soon(self._readable)
@@ -369,6 +369,12 @@ class Connection:
             self.counters["defects"] += 1
         finally:
             self._in_callback = False
+
+
+def _holds_back(client: Client) -> bool:
+    """Whether TLS has bytes for us that the socket will not become readable for."""
+    pending = getattr(client.socket(), "pending", None)  # a plain socket has none
+    return pending is not None and pending() > 0
 
 
 def _close(client: Client) -> None:

@@ -50,15 +50,16 @@ class Greeting:
 
         Raises BrokerError and TimeoutError, as `listen` does.
         """
-        tree = self._tree = RetainedTree(self._topics.sync(secrets.token_hex(8)))
-        passing = [tree.marker, self._topics.everything] if self._whole else [tree.marker]
+        marker = self._topics.sync(secrets.token_hex(8))
+        tree = self._tree = RetainedTree(marker, self._topics.claim)
+        passing = [marker, self._topics.everything] if self._whole else [marker]
         wanted = [Subscription(topic, replay=True) for topic in passing]
         wanted.append(Subscription(self._topics.claim, replay=True))
         wanted.append(Subscription(self._discovery, replay=True, own=False))
         try:
             granted = await self._ask(wanted)
             if granted[0]:
-                self._connection.publish(Message(tree.marker, b"sync"))
+                self._connection.publish(Message(marker, b"sync"))
                 await tree.wait(self._deadline)
             for topic in passing:
                 self._connection.unsubscribe(topic)

@@ -17,7 +17,7 @@ MAX_EVENTS = 512
 """Events and results that may wait; beyond, the oldest is dropped and counted."""
 
 MAX_BYTES = 1024 * 1024
-"""Payload bytes of events and results that may wait."""
+"""Bytes of packets of events and results that may wait: senders choose correlation data too."""
 
 EVENT_TTL = 300.0
 """Seconds an event or result is worth delivering."""
@@ -46,7 +46,7 @@ class Outbox:
         key = object()
         self._entries[key] = replace(message, expires_at=now + EVENT_TTL)
         self._events.append(key)
-        self._bytes += len(message.payload)
+        self._bytes += message.packet_size
         self._bound()
 
     def put_data(self, message: Message) -> None:
@@ -54,16 +54,20 @@ class Outbox:
         self._entries[object()] = message
 
     def put_back(self, messages: list[Message]) -> None:
-        """Queue again, in front, what was never confirmed; states are left out."""
+        """Queue again, in front, what was never confirmed.
+
+        States are left out, each connection says them anew; but what clears a topic that
+        is not ours any more is said once.
+        """
         for message in reversed(messages):
-            if message.retain:
+            if message.retain and (message.payload or message.topic in self._entries):
                 continue
-            key = object()
+            key = message.topic if message.retain else object()
             self._entries[key] = message
             self._entries.move_to_end(key, last=False)
-            if message.taken is None:
+            if not message.retain and message.taken is None:
                 self._events.appendleft(key)
-                self._bytes += len(message.payload)
+                self._bytes += message.packet_size
         self._bound()
 
     def take(self, now: float) -> Message | None:
@@ -73,7 +77,7 @@ class Outbox:
             if not isinstance(key, str) and message.taken is None:
                 # Events keep their order, so this is the first of them.
                 self._events.popleft()
-                self._bytes -= len(message.payload)
+                self._bytes -= message.packet_size
             if message.expires_at is None or now < message.expires_at:
                 return message
             self._counters["events_expired"] += 1
@@ -82,5 +86,5 @@ class Outbox:
     def _bound(self) -> None:
         while len(self._events) > MAX_EVENTS or self._bytes > MAX_BYTES:
             dropped = self._entries.pop(self._events.popleft())
-            self._bytes -= len(dropped.payload)
+            self._bytes -= dropped.packet_size
             self._counters["events_dropped"] += 1

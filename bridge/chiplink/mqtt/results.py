@@ -15,9 +15,6 @@ MAX_PER_SECOND = 20
 BURST = 64.0
 """Results at once: a full queue that is cancelled is answered whole."""
 
-MAX_BUCKETS = 256
-"""Devices and links that are counted apart; senders can invent names."""
-
 MAX_DETAIL = 500
 """Characters of `detail`."""
 
@@ -57,15 +54,16 @@ def decode_result(payload: bytes) -> Answer | None:
 
 
 class ResultLimit:
-    """A bucket for each device and link that fills at the rate and holds a burst."""
+    """A bucket for each source that fills at the rate and holds a burst.
+
+    Each is kept for ever: a name that a sender can invent must not be one.
+    """
 
     def __init__(self) -> None:
         self._buckets: dict[str, tuple[float, float]] = {}
 
     def allows(self, source: str, now: float) -> bool:
         """Count one result; whether it may go out."""
-        if source not in self._buckets and len(self._buckets) >= MAX_BUCKETS:
-            self._buckets.clear()
         left, since = self._buckets.get(source, (BURST, now))
         left = min(BURST, left + (now - since) * MAX_PER_SECOND)
         self._buckets[source] = (max(left - 1, 0.0), now)

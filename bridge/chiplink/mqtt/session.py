@@ -285,6 +285,7 @@ class Session:
             )
         except Exception:  # noqa: BLE001 - the next connection may do better
             _LOG.exception("beginning with the broker failed")
+            self._connection.restart("beginning with the broker failed; see above")
 
     @property
     def _unanswered(self) -> str:

@@ -16,10 +16,14 @@ MAX_TOPICS = 2000
 
 
 class RetainedTree:
-    """Collects retained topics and payloads until `marker` comes back, behind the last."""
+    """Collects retained topics and payloads until `marker` comes back, behind the last.
 
-    def __init__(self, marker: str) -> None:
+    What others publish on `claim` meanwhile is retained too, though MQTT 3.1.1 does not say so.
+    """
+
+    def __init__(self, marker: str, claim: str) -> None:
         self.marker = marker
+        self._claim = claim
         self.retained: dict[str, bytes] = {}
         self._complete = asyncio.Event()
 
@@ -28,11 +32,11 @@ class RetainedTree:
         if message.topic == self.marker:
             self._complete.set()
             return True
-        if not message.retain:
+        if not message.retain and message.topic != self._claim:
             return not is_command
         if not message.payload:
             self.retained.pop(message.topic, None)
-        elif len(self.retained) < MAX_TOPICS:
+        elif len(self.retained) < MAX_TOPICS or message.topic == self._claim:
             self.retained[message.topic] = message.payload[:MAX_PAYLOAD]
         return True
 

@@ -80,7 +80,9 @@ def _action(item: object, screen: tuple[int, int] | None) -> Action:
     if reader is None:
         near = difflib.get_close_matches(names[0], _READERS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(_READERS)}"
-        raise BadPayloadError(f"unknown action {names[0][:32]!r}; {hint}")
+        raise BadPayloadError(
+            f"unknown action {names[0][:32]!r}; {hint}", public=f"unknown action; {hint}"
+        )
     if "screen" in item and names[0] != "to":
         raise BadPayloadError('"screen" belongs to "to"')
     if names[0] == "to":

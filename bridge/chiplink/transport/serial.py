@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 READ_SIZE = 4096
 OPEN_DEADLINE = 10.0
-"""Seconds; a USB adapter that is being unplugged can hold open() for long."""
+CLOSE_DEADLINE = 3.0
+"""Seconds; a USB adapter that is being unplugged can hold open() and close() for long."""
 
 TIOCGEXCL = 0x80045440
 """asm-generic/ioctls.h: whether TIOCEXCL is in force; it stops only those who are not root."""
@@ -124,8 +125,9 @@ class SerialTransport:
         if not self._open:
             return
         self._stop()
-        # Cancelled before it begins, the executor would leave the device open.
-        await asyncio.shield(self._loop.run_in_executor(None, _close, self._device))
+        closing = self._loop.run_in_executor(None, _close, self._device)
+        # Never cancelled: before it begins, the executor would leave the device open.
+        await asyncio.wait([closing], timeout=CLOSE_DEADLINE)
 
     def _queue(self, data: bytes) -> None:
         if len(self._queued) + len(data) > MAX_QUEUED:
