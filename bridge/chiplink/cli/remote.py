@@ -72,8 +72,8 @@ async def send_remote(broker: Broker, device: str | None, key: str, value: str) 
 
 
 def _is_device(text: str) -> bool:
-    names = text.split("/")
-    return len(names) == 2 and all(map(is_name, names))  # noqa: PLR2004 - NODE/DEVICE
+    node, _slash, device = text.partition("/")
+    return is_name(node) and is_name(device)
 
 
 def _status_of(device: str) -> str:
@@ -115,6 +115,7 @@ def _devices(payload: bytes, key: str) -> list[str]:
 
 async def _await_result(client: _Client, device: str, request_id: str) -> None:
     status = _status_of(device)
+    begun = asyncio.get_running_loop().time()
     try:
         async with asyncio.timeout(FIND_DEADLINE) as limit:
             while True:
@@ -122,7 +123,7 @@ async def _await_result(client: _Client, device: str, request_id: str) -> None:
                 if message.topic == status:
                     if message.payload != b"online":
                         raise ChiplinkError(f"the bridge of {device} is offline")
-                    _extend(limit, RESULT_DEADLINE)
+                    _extend(limit, begun + RESULT_DEADLINE)
                     continue
                 result = decode_result(message.payload)
                 if result is None or result.id != request_id:
@@ -132,12 +133,11 @@ async def _await_result(client: _Client, device: str, request_id: str) -> None:
                 if result.phase != "accepted":
                     raise ChiplinkError(f"{result.error}: {result.detail}")
                 expected = min(max(result.expect_ms, 0), LONGEST_MS) / 1000
-                _extend(limit, RESULT_DEADLINE + expected)
+                _extend(limit, asyncio.get_running_loop().time() + RESULT_DEADLINE + expected)
     except TimeoutError:
         raise ChiplinkError(f"{device} gives no result; is its bridge running?") from None
 
 
-def _extend(limit: asyncio.Timeout, seconds: float) -> None:
-    """Let `limit` end so many seconds from now, unless it ends later already."""
-    ends = asyncio.get_running_loop().time() + seconds
+def _extend(limit: asyncio.Timeout, ends: float) -> None:
+    """Let `limit` end then, unless it ends later already."""
     limit.reschedule(max(ends, limit.when() or ends))

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from chiplink.driver.cancellation import to_the_end
 from chiplink.driver.ch392_bus import LostReplyError, StatusError
 from chiplink.exceptions import ChiplinkError, OfflineError, PortError, ProbeError
 from chiplink.framing import ch392_commands
@@ -19,7 +20,7 @@ from chiplink.protocol.ch392_replies import read_number
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
     from chiplink.driver.ch392_bus import Bus
     from chiplink.protocol.ch392_profile import Profile
@@ -227,19 +228,3 @@ def _unasked() -> None:
 
 def _unheard(_reply: bytes, _socket: int) -> None:
     """Nobody wants to know."""
-
-
-async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
-    """Await `work`; a cancellation is passed on when it has ended."""
-    task = asyncio.create_task(work)
-    task.add_done_callback(_heed)  # whoever is cancelled twice does not
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise
-
-
-def _heed(task: asyncio.Task[Any]) -> None:
-    if not task.cancelled():
-        task.exception()

@@ -12,7 +12,7 @@ from collections import deque
 from ipaddress import AddressValueError, IPv4Address
 from typing import TYPE_CHECKING
 
-from chiplink.driver.ch392_chip import to_the_end
+from chiplink.driver.cancellation import to_the_end
 from chiplink.driver.ch392_tcp import RECEIPT_DEADLINE, after_open
 from chiplink.driver.sockets import Chunk, Kind, Level, check_datagram
 from chiplink.exceptions import (

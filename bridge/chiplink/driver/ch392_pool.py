@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from chiplink.driver.ch392_chip import to_the_end
+from chiplink.driver.cancellation import to_the_end
 from chiplink.driver.ch392_socket import ChipSocket
 from chiplink.exceptions import BusyError, ClosedError, CommandError
 

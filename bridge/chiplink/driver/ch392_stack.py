@@ -6,7 +6,7 @@ import asyncio
 import random
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from chiplink.driver.ch392_chip import to_the_end
+from chiplink.driver.cancellation import to_the_end
 from chiplink.driver.ch392_datagrams import open_datagrams
 from chiplink.driver.ch392_layout import MAX_PEERS
 from chiplink.driver.ch392_pool import Pool, give_back

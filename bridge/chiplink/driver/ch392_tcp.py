@@ -7,8 +7,8 @@ import contextlib
 from collections import deque
 from typing import TYPE_CHECKING
 
+from chiplink.driver.cancellation import to_the_end
 from chiplink.driver.ch392_bus import StatusError
-from chiplink.driver.ch392_chip import to_the_end
 from chiplink.driver.ch392_socket import CLOSE_WAIT
 from chiplink.driver.sockets import Chunk, Level
 from chiplink.exceptions import (

@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING, NamedTuple
 
 from chiplink.driver.stream_addresses import LOCAL, is_allowed
+from chiplink.driver.stream_register import Connections
 from chiplink.driver.stream_tls import begin_tls
 from chiplink.driver.stream_transport import StreamTransport
 from chiplink.exceptions import ClosedError, CommandError
@@ -71,8 +72,7 @@ class StreamServer(asyncio.AbstractServer):
         self._serving: asyncio.Task[None] | None = None
         self._closed = False
         self._delay = FIRST_DELAY
-        self._connections: dict[StreamTransport, asyncio.Transport] = {}
-        """Each with what is to be closed in its place: TLS sends the rest and takes leave."""
+        self._connections = Connections(self._note_change)
         self._greetings: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
         self._forever: asyncio.Future[None] | None = None
@@ -128,13 +128,11 @@ class StreamServer(asyncio.AbstractServer):
 
     def close_clients(self) -> None:
         """Close every connection, after sending what waits."""
-        for each in list(self._connections.values()):
-            each.close()
+        self._connections.close(in_order=True)
 
     def abort_clients(self) -> None:
         """Close every connection now."""
-        for each in list(self._connections):
-            each.abort()
+        self._connections.close(in_order=False)
 
     async def wait_closed(self) -> None:
         """Wait until it is closed and its last connection has ended."""
@@ -208,8 +206,7 @@ class StreamServer(asyncio.AbstractServer):
             self._spawn(_bounded(socket))
             return
         transport = StreamTransport(socket)
-        self._connections[transport] = transport
-        transport.on_end = lambda: self._ended(transport)
+        self._connections.note(transport)
         if self._tls is not None:
             self._spawn(self._secure(transport, self._tls))
             return
@@ -226,8 +223,7 @@ class StreamServer(asyncio.AbstractServer):
         except Exception as error:  # noqa: BLE001 - the protocol's; others may connect
             self._report(error, transport)
         else:
-            if transport in self._connections:
-                self._connections[transport] = shown
+            self._connections.show(transport, shown)
             return
         transport.abort()
 
@@ -242,10 +238,6 @@ class StreamServer(asyncio.AbstractServer):
         self._greetings.add(task)
         task.add_done_callback(self._greetings.discard)
         task.add_done_callback(self._note_change)
-
-    def _ended(self, transport: StreamTransport) -> None:
-        self._connections.pop(transport, None)
-        self._note_change()
 
 
 async def _bounded(what: Listener | Socket) -> None:

@@ -107,13 +107,13 @@ class Streams:
                 ttl=ttl,
             )
             transport = StreamTransport(await self._connect(endpoint))
-            self._opened.note(transport)
+            self._opened.connections.note(transport)
             try:
                 shown, protocol = await _begin(transport, protocol_factory(), tls)
             except BaseException:
                 transport.abort()
                 raise
-            self._opened.show(transport, shown)
+            self._opened.connections.show(transport, shown)
             return shown, protocol
 
     async def create_datagram_endpoint(
@@ -137,7 +137,7 @@ class Streams:
             )
             protocol = protocol_factory()
             transport = DatagramTransport(await self._connect(endpoint), protocol)
-            self._opened.note(transport)
+            self._opened.connections.note(transport)
             try:
                 transport.begin()
             except BaseException:
@@ -204,7 +204,7 @@ class Streams:
         async with self._within(timeout):
             await self._stack.ready()
             await server.open()
-        self._opened.note_server(server)
+        self._opened.servers.add(server)
         return server
 
     async def _connect(self, endpoint: Endpoint) -> Socket:
